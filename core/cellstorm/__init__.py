@@ -1,0 +1,1 @@
+"""The science of cellSTORM and the words that its processes share."""

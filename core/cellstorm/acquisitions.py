@@ -1,0 +1,146 @@
+"""An acquisition: what was asked for, how far it has come, and which states follow which."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+
+from cellstorm.camera import Camera
+from cellstorm.errors import InvalidSetting, WrongState
+from cellstorm.roi import RegionOfInterest
+
+
+class State(StrEnum):
+    """Where an acquisition stands."""
+
+    WAITING = "waiting"  # for a phone or an upload
+    RECEIVING = "receiving"
+    PROCESSING = "processing"  # all has come, not all is localized and written
+    FINISHED = "finished"
+    FAILED = "failed"
+
+
+FOLLOWS: Final[dict[State, frozenset[State]]] = {
+    State.WAITING: frozenset({State.RECEIVING, State.PROCESSING, State.FAILED}),
+    State.RECEIVING: frozenset({State.WAITING, State.PROCESSING, State.FAILED}),
+    State.PROCESSING: frozenset({State.FINISHED, State.FAILED}),
+    State.FINISHED: frozenset(),
+    State.FAILED: frozenset(),
+}
+
+
+def check_transition(old: State, new: State) -> None:
+    """Nothing, if `new` may follow `old` or is the same.
+
+    Raises
+    ------
+    WrongState
+        Otherwise.
+    """
+    if new is not old and new not in FOLLOWS[old]:
+        raise WrongState(f"the acquisition is {old}; it cannot become {new}. Start a new acquisition")
+
+
+class FrameRange(BaseModel):
+    """Frames A to B-1, as `A:B`; either may be left out."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    start: int = Field(default=0, ge=0)
+    stop: int | None = Field(default=None, gt=0)
+
+    @classmethod
+    def parse(cls, text: str) -> FrameRange:
+        """From `A:B`.
+
+        Raises
+        ------
+        InvalidSetting
+            If it is not a range of at least one frame.
+        """
+        try:
+            start, stop = text.split(":")
+            parsed = cls(start=int(start or 0), stop=int(stop) if stop else None)
+        except ValueError as error:  # pydantic's ValidationError is one
+            raise InvalidSetting(f"frames {text!r} must be A:B, frames A to B-1, counted from 0") from error
+        if parsed.stop is not None and parsed.stop <= parsed.start:
+            raise InvalidSetting(f"frames {text!r} holds no frame; B must be greater than A")
+        return parsed
+
+    def __contains__(self, frame_index: int) -> bool:
+        return self.start <= frame_index and (self.stop is None or frame_index < self.stop)
+
+    def __str__(self) -> str:
+        return f"{self.start}:{'' if self.stop is None else self.stop}"
+
+
+def _from_text(kind: type[RegionOfInterest] | type[Camera] | type[FrameRange]) -> BeforeValidator:
+    """Accepts the command line's text for a value as well as its object; a wrong one is a validation error."""
+
+    def convert(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return kind.parse(value)
+        except InvalidSetting as error:
+            raise ValueError(str(error)) from error
+
+    return BeforeValidator(convert, json_schema_input_type=str)
+
+
+RoiSetting = Annotated[RegionOfInterest, _from_text(RegionOfInterest), PlainSerializer(str)]
+CameraSetting = Annotated[Camera, _from_text(Camera)]
+FramesSetting = Annotated[FrameRange, _from_text(FrameRange), PlainSerializer(str)]
+
+
+class AcquisitionSettings(BaseModel):
+    """What may be chosen for an acquisition; the same on the command line, in HTTP and in reports."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(default="acquisition", min_length=1, max_length=200)
+    pixel_size_nm: float = Field(default=100.0, ge=1, le=10_000, description="Camera pixel in the sample plane.")
+    model: str = Field(
+        default="default", pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="Generator, by its name in the zoo."
+    )
+    roi: RoiSetting | None = Field(
+        default=None, description="X,Y,W,H; null for the centred 512x512, or all of a smaller frame."
+    )
+    camera: CameraSetting | None = Field(
+        default=None, description="A preset's name or gain=…,offset=…,read_noise=…; null for `phone`."
+    )
+    frames: FramesSetting | None = Field(default=None, description="A:B, to localize in these frames only.")
+
+
+class Acquisition(BaseModel):
+    """An acquisition at one moment, as HTTP, events and viewers tell it."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    settings: AcquisitionSettings
+    state: State
+    created_at: datetime
+    frame_width: int | None = Field(description="Null until the first frame.")
+    frame_height: int | None
+    roi: RoiSetting | None = Field(description="In effect; null until the first frame.")
+    frames_expected: int | None = Field(description="Of an upload, where its container tells.")
+    frames_received: int = Field(description="Damaged ones included.")
+    frames_lost: int = Field(description="Sent but never came.")
+    frames_damaged: int = Field(description="Came, but could not be decoded or refer to lost ones; not localized.")
+    frames_processed: int
+    localizations: int
+    chunks_received: int
+    chunks_processed: int
+    waiting_chunk_bytes: int = Field(description="In Redis.")
+    spooled_chunks: int = Field(description="On the gateway's disk, waiting for room in Redis.")
+    lag_s: float | None = Field(
+        description="Age of the newest frame that is in the image; null unless frames are coming or waiting."
+    )
+    fps: float | None = Field(description="Frames processed per second of late.")
+    eta_s: float | None = Field(description="Until all expected frames are processed; null until known.")
+    resolution_nm: float | None = Field(default=None, description="Null until known.")
+    error: str | None = None

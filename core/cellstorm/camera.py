@@ -1,0 +1,54 @@
+"""From counts, as a camera gives them, to photons.
+
+    photoelectrons = (counts - offset) * gain
+
+Photons here are detected ones, that is photoelectrons, as in the field's tables.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from cellstorm.errors import InvalidSetting
+
+
+class Camera(BaseModel):
+    """A camera's response, of the frames as they arrive (after its image processor, before the codec)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gain: float = Field(gt=0, description="Electrons per count.")
+    offset: float = Field(ge=0, description="Counts in the dark.")
+    read_noise: float = Field(ge=0, description="Electrons, root mean square.")
+    calibrated: bool = Field(default=False, description="False for a preset: photons are then rough.")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """A preset's name, or `gain=0.69,offset=4.1,read_noise=2.5` (e-/count, counts, e-).
+
+        Raises
+        ------
+        InvalidSetting
+            If it is neither.
+        """
+        if text in PRESETS:
+            return cls.model_validate(PRESETS[text].model_dump())
+        try:
+            values = dict(part.split("=", 1) for part in text.split(","))
+            return cls.model_validate({**values, "calibrated": True})
+        except (ValueError, ValidationError) as error:
+            raise InvalidSetting(
+                f"camera {text!r} is neither one of {', '.join(PRESETS)} nor of the form gain=0.69,offset=4.1,read_noise=2.5"
+            ) from error
+
+
+PRESETS: Final = {
+    "phone": Camera(gain=0.69, offset=4.1, read_noise=2.5),
+    "p9-iso3200": Camera(gain=0.23, offset=10.0, read_noise=1.23),
+    "emccd": Camera(gain=1.0, offset=100.0, read_noise=0.2),
+}
+"""`phone`: a generic phone's 8-bit video. The others: the paper's table 1 and figure 5 (Huawei P9; Andor iXon3 DU-897)."""
+
+DEFAULT_CAMERA: Final = PRESETS["phone"]

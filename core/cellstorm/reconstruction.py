@@ -1,0 +1,178 @@
+"""The super-resolution image, growing: each update costs by the localizations that are new, never by all.
+
+The image covers the camera's pixels and nothing else. The centre of camera pixel (0, 0) is (0 nm, 0 nm), so the left
+edge of the image lies half a camera pixel left of the origin and its right edge `width_px` pixels further. Output pixels
+count from that edge. Where they do not divide the field evenly, the last column and row reach beyond it and hold less.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erf
+
+from cellstorm.errors import InvalidSetting
+from cellstorm.localizations import Localizations
+
+Method = Literal["histogram", "gaussian"]
+
+MAX_OUTPUT_PIXELS: Final = 64 * 2**20
+"""Of one image: 256 MiB as float32."""
+
+_RADIUS_SIGMAS: Final = 3.0
+_BATCH_VALUES: Final = 2**20
+"""Kernel values that are computed at once: 12 MiB with their addresses."""
+
+
+def default_output_pixel_nm(pixel_size_nm: float) -> float:
+    """20 nm, about the precision of a good localization, or a fifth of a camera pixel where that is finer."""
+    return min(20.0, pixel_size_nm / 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A reconstruction at one moment; safe to hand to another thread.
+
+    Attributes
+    ----------
+    image
+        (height, width) float32, localizations per output pixel; row 0 is the top.
+    output_pixel_nm
+        Side of one of its pixels.
+    localizations
+        How many are drawn in it.
+    outside
+        How many were not, since they lie beyond the camera's pixels.
+    """
+
+    image: NDArray[np.float32]
+    output_pixel_nm: float
+    localizations: int
+    outside: int
+
+
+class Reconstruction:
+    """Running image of localizations; their order and how they are batched change it by rounding only.
+
+    `histogram` counts them by output pixel. `gaussian` draws each as a normal distribution of its own `precision_nm`,
+    integrated over each pixel, cut at three sigma and normalised to a sum of one before the image's border cuts it. Its
+    sigma is at least half an output pixel (a narrower one shows the grid, not the molecule) and at most one camera pixel
+    (a wider one tells nothing, and its cost grows with the square).
+
+    Raises
+    ------
+    InvalidSetting
+        If the image would have more than MAX_OUTPUT_PIXELS.
+    """
+
+    def __init__(
+        self, width_px: int, height_px: int, pixel_size_nm: float, output_pixel_nm: float, method: Method = "gaussian"
+    ) -> None:
+        self.output_pixel_nm = output_pixel_nm
+        self.method: Final = method
+        self._scale = _output_pixels_per_camera_pixel(pixel_size_nm, output_pixel_nm)
+        self._pixel_size_nm = pixel_size_nm
+        self._field = (width_px * self._scale, height_px * self._scale)
+        width, height = (_whole_pixels(side) for side in self._field)
+        if width * height > MAX_OUTPUT_PIXELS:
+            raise InvalidSetting(
+                f"an image of {width}x{height} pixels of {output_pixel_nm:g} nm is too large; choose larger pixels, "
+                f"at least {output_pixel_nm * math.sqrt(width * height / MAX_OUTPUT_PIXELS):.3g} nm"
+            )
+        # A margin takes what kernels put beyond the border, so that none has to be clipped.
+        self._margin = _radius(self._max_sigma) if method == "gaussian" else 0
+        self._canvas = np.zeros((height + 2 * self._margin, width + 2 * self._margin), np.float32)
+        self._drawn = 0
+        self._outside = 0
+
+    @property
+    def _max_sigma(self) -> float:
+        """In output pixels."""
+        return max(self._scale, 0.5)
+
+    @property
+    def image(self) -> NDArray[np.float32]:
+        """(height, width) localizations per output pixel; a read-only view that goes on growing."""
+        margin = self._margin
+        height, width = self._canvas.shape
+        view = self._canvas[margin : height - margin, margin : width - margin]
+        view.flags.writeable = False
+        return view
+
+    def add(self, localizations: Localizations) -> Self:
+        """Draw these too; those beyond the camera's pixels are counted and left out."""
+        # In output pixels from the image's left upper corner.
+        x = (localizations["x_nm"].astype(np.float64) / self._pixel_size_nm + 0.5) * self._scale
+        y = (localizations["y_nm"].astype(np.float64) / self._pixel_size_nm + 0.5) * self._scale
+        inside = (x >= 0) & (x < self._field[0]) & (y >= 0) & (y < self._field[1])  # False for NaN
+        self._drawn += int(np.count_nonzero(inside))
+        self._outside += int(np.count_nonzero(~inside))
+        if self.method == "histogram":
+            self._count(x[inside], y[inside])
+        else:
+            sigma = localizations["precision_nm"][inside].astype(np.float64) / self.output_pixel_nm
+            self._draw(x[inside], y[inside], sigma)
+        return self
+
+    def snapshot(self) -> Snapshot:
+        """The image as it is now, copied."""
+        return Snapshot(self.image.copy(), self.output_pixel_nm, self._drawn, self._outside)
+
+    def _count(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        places = np.floor(y).astype(np.intp) * self._canvas.shape[1] + np.floor(x).astype(np.intp)
+        np.add.at(self._canvas.reshape(-1), places, np.float32(1))
+
+    def _draw(self, x: NDArray[np.float64], y: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
+        flat = self._canvas.reshape(-1)
+        stride = self._canvas.shape[1]
+        sigma = np.clip(np.nan_to_num(sigma, nan=self._max_sigma), 0.5, self._max_sigma)
+        for radius, batch in _batches_of_one_radius(sigma):
+            kernel_x, column = _kernels(x[batch], sigma[batch], radius)
+            kernel_y, row = _kernels(y[batch], sigma[batch], radius)
+            span = np.arange(-radius, radius + 1) + self._margin
+            places = (row[:, None] + span)[:, :, None] * stride + (column[:, None] + span)[:, None, :]
+            np.add.at(flat, places.reshape(-1), (kernel_y[:, :, None] * kernel_x[:, None, :]).reshape(-1))
+
+
+def _output_pixels_per_camera_pixel(pixel_size_nm: float, output_pixel_nm: float) -> float:
+    if not (math.isfinite(output_pixel_nm) and output_pixel_nm > 0):
+        raise InvalidSetting(f"output pixels of {output_pixel_nm:g} nm are impossible; choose a positive size, e.g. 20")
+    return pixel_size_nm / output_pixel_nm
+
+
+def _whole_pixels(side: float) -> int:
+    """Output pixels that cover `side`, which rounding may have made a trifle longer than a whole number."""
+    return max(1, math.ceil(round(side, 6)))
+
+
+def _radius(sigma: float) -> int:
+    return math.ceil(_RADIUS_SIGMAS * sigma)
+
+
+def _batches_of_one_radius(sigma: NDArray[np.float64]) -> Iterator[tuple[int, NDArray[np.intp]]]:
+    """Kernel radii and the localizations (their indices) that have them, few enough at a time for bounded memory."""
+    radii = np.ceil(_RADIUS_SIGMAS * sigma).astype(np.intp)
+    order = np.argsort(radii, kind="stable")
+    for group in np.split(order, np.flatnonzero(np.diff(radii[order])) + 1):
+        if not len(group):
+            continue
+        radius = int(radii[group[0]])
+        size = max(1, _BATCH_VALUES // (2 * radius + 1) ** 2)
+        for start in range(0, len(group), size):
+            yield radius, group[start : start + size]
+
+
+def _kernels(
+    position: NDArray[np.float64], sigma: NDArray[np.float64], radius: int
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """Along one axis: (n, 2 radius + 1) shares of each pixel, which sum to one, and the (n,) middle pixels."""
+    middle = np.floor(position)
+    edges = np.arange(-radius, radius + 2) - (position - middle)[:, None]
+    in_sigmas = (edges / (math.sqrt(2) * sigma[:, None])).astype(np.float32)  # erf is faster so
+    shares = np.diff(erf(in_sigmas), axis=1).astype(np.float32)
+    return shares / shares.sum(axis=1, keepdims=True), middle.astype(np.intp)

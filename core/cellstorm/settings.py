@@ -1,0 +1,89 @@
+"""Settings of every process: read once at start from CELLSTORM_* variables, frozen, refused when wrong."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from cellstorm.errors import InvalidSetting
+
+MIB = 2**20
+
+
+def _default_data() -> Path:
+    return Path(os.environ.get("XDG_DATA_HOME", Path.home() / ".local" / "share")) / "cellstorm"
+
+
+class Settings(BaseSettings):
+    """Each field is the variable CELLSTORM_<NAME>."""
+
+    model_config = SettingsConfigDict(env_prefix="CELLSTORM_", frozen=True, extra="ignore", env_ignore_empty=True)
+
+    data: Path = Field(default_factory=_default_data, description="Everything that is kept lies below this directory.")
+    host: str = Field(default="127.0.0.1", description="Address on which the gateway listens.")
+    port: int = Field(default=8000, ge=0, le=65535)
+    public_url: str | None = Field(
+        default=None, description="Under which phones reach the gateway, where a proxy stands before it."
+    )
+    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="redis://, rediss:// or unix:// address.")
+    admin_token: str | None = Field(
+        default=None, min_length=16, description="Made at the first start where none is given."
+    )
+    log_format: Literal["console", "json"] = "console"
+
+    model: str = Field(default="default", description="Generator of an acquisition that names none.")
+    zoo: Path | None = Field(
+        default=None, description="Folder of generators; by default those that come with cellSTORM."
+    )
+    page: Path | None = Field(
+        default=None, description="Folder of the built page; by default the one that comes with cellSTORM."
+    )
+    provider: Literal["cpu", "cuda"] = Field(
+        default="cpu", description="What workers run generators on; never falls back."
+    )
+    threads: int = Field(default=0, ge=0, description="Per worker, for inference; 0 leaves the choice to the runtime.")
+
+    max_sessions: int = Field(default=40, gt=0, description="Phones received at once by this gateway.")
+    start_bitrate_kbps: int = Field(
+        default=4000, gt=0, description="A browser otherwise begins at 300 and grows slowly."
+    )
+    min_bitrate_kbps: int = Field(default=2000, gt=0)
+    max_bitrate_kbps: int = Field(default=8000, gt=0)
+    key_frame_interval_s: float = Field(default=1.0, gt=0, description="How often a phone is asked for a key frame.")
+    silent_after_s: float = Field(
+        default=3.0, gt=0, description="Without a frame for so long a phone counts as silent."
+    )
+    freed_after_s: float = Field(default=10.0, gt=0, description="Without a frame for so long its session is ended.")
+    finish_after_s: float = Field(
+        default=900.0, gt=0, description="A live acquisition without a phone for so long is finished."
+    )
+
+    chunk_budget_bytes: int = Field(default=128 * MIB, gt=0, description="Of waiting chunks in Redis, per acquisition.")
+    total_chunk_budget_bytes: int = Field(default=1024 * MIB, gt=0, description="Of waiting chunks in Redis, in all.")
+    max_upload_bytes: int = Field(default=32 * 1024 * MIB, gt=0)
+    min_free_disk_bytes: int = Field(
+        default=512 * MIB, ge=0, description="Below it no upload and no phone is accepted."
+    )
+    expire_after_s: int = Field(
+        default=3600, gt=0, description="A finished acquisition's bulk leaves Redis after so long."
+    )
+
+    @classmethod
+    def load(cls, **overrides: object) -> Self:
+        """From the environment; `overrides` win where they are not None.
+
+        Raises
+        ------
+        InvalidSetting
+            Naming the first variable that is wrong.
+        """
+        try:
+            return cls(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
+        except ValidationError as error:
+            first = error.errors()[0]
+            name = "CELLSTORM_" + "_".join(str(part) for part in first["loc"]).upper()
+            raise InvalidSetting(f"{name}: {first['msg']}") from error

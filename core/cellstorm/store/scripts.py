@@ -1,0 +1,97 @@
+"""The Lua scripts: each is one step that happens wholly or not at all."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_EVENT: Final = """
+local function event(key, what)
+  redis.call('XADD', key, 'MAXLEN', '~', 1000, '*', 'what', what)
+end
+"""
+
+PUT_CHUNK: Final = (
+    _EVENT
+    + """
+-- KEYS state, pending, chunk, events
+-- ARGV number, bytes, frames, lost, damaged, next_frame, budget, now, payload
+if redis.call('EXISTS', KEYS[1]) == 0 then return 'gone' end
+local expected = tonumber(redis.call('HGET', KEYS[1], 'chunks_received') or '0')
+local number = tonumber(ARGV[1])
+if number < expected then return 'known' end
+if number > expected then return 'early' end
+local waiting = tonumber(redis.call('HGET', KEYS[1], 'waiting_chunk_bytes') or '0')
+-- A chunk larger than the whole budget may wait alone, else it could never pass.
+if waiting > 0 and waiting + tonumber(ARGV[2]) > tonumber(ARGV[7]) then return 'full' end
+redis.call('SET', KEYS[3], ARGV[9])
+redis.call('ZADD', KEYS[2], ARGV[8], ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'chunks_received', 1)
+redis.call('HINCRBY', KEYS[1], 'waiting_chunk_bytes', ARGV[2])
+redis.call('HINCRBY', KEYS[1], 'frames_received', ARGV[3] + ARGV[5])
+redis.call('HINCRBY', KEYS[1], 'frames_lost', ARGV[4])
+redis.call('HINCRBY', KEYS[1], 'frames_damaged', ARGV[5])
+redis.call('HSET', KEYS[1], 'next_frame', ARGV[6])
+event(KEYS[4], 'chunk')
+return 'stored'
+"""
+)
+
+LEASE: Final = """
+-- KEYS pending, attempts; ARGV number, until, begin (1 when a worker begins, 0 when it goes on)
+if not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return -1 end
+redis.call('ZADD', KEYS[1], ARGV[2], ARGV[1])
+if ARGV[3] == '1' then return redis.call('HINCRBY', KEYS[2], ARGV[1], 1) end
+return tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or '0')
+"""
+
+COMMIT: Final = (
+    _EVENT
+    + """
+-- KEYS state, pending, attempts, chunk, commits, widefield, events
+-- ARGV number, first_frame, end_frame, frames, damaged, rows (count), now, received_at, widefield version, widefield, rows
+if not redis.call('ZSCORE', KEYS[2], ARGV[1]) then return 'duplicate' end
+local version = redis.call('HGET', KEYS[1], 'widefield_version') or '0'
+if ARGV[9] ~= version then return 'conflict' end
+redis.call('ZREM', KEYS[2], ARGV[1])
+redis.call('HDEL', KEYS[3], ARGV[1])
+redis.call('HINCRBY', KEYS[1], 'waiting_chunk_bytes', -redis.call('STRLEN', KEYS[4]))
+redis.call('DEL', KEYS[4])
+if #ARGV[10] > 0 then
+  redis.call('SET', KEYS[6], ARGV[10])
+  redis.call('HINCRBY', KEYS[1], 'widefield_version', 1)
+end
+redis.call('XADD', KEYS[5], '*', 'chunk', ARGV[1], 'first_frame', ARGV[2], 'end_frame', ARGV[3],
+  'frames', ARGV[4], 'count', ARGV[6], 'rows', ARGV[11])
+redis.call('HINCRBY', KEYS[1], 'chunks_processed', 1)
+redis.call('HINCRBY', KEYS[1], 'frames_processed', ARGV[4])
+redis.call('HINCRBY', KEYS[1], 'frames_damaged', ARGV[5])
+redis.call('HINCRBY', KEYS[1], 'localizations', ARGV[6])
+if tonumber(ARGV[8]) > tonumber(redis.call('HGET', KEYS[1], 'newest_received_at') or '0') then
+  redis.call('HSET', KEYS[1], 'newest_received_at', ARGV[8])
+end
+-- Frames per second as an exponential mean over about five seconds.
+local now, last = tonumber(ARGV[7]), tonumber(redis.call('HGET', KEYS[1], 'last_commit_at') or '0')
+if last > 0 and now > last then
+  local weight = 1 - math.exp((last - now) / 5)
+  local fps = tonumber(redis.call('HGET', KEYS[1], 'fps') or '0')
+  if fps == 0 then weight = 1 end
+  redis.call('HSET', KEYS[1], 'fps', tostring(fps + weight * (ARGV[4] / (now - last) - fps)))
+end
+redis.call('HSET', KEYS[1], 'last_commit_at', ARGV[7])
+event(KEYS[7], 'commit')
+return 'committed'
+"""
+)
+
+SET_FIELDS: Final = (
+    _EVENT
+    + """
+-- KEYS state, events; ARGV required state ('' for any), then field, value, ...
+local state = redis.call('HGET', KEYS[1], 'state')
+if not state then return 'gone' end
+if ARGV[1] ~= '' and ARGV[1] ~= state then return state end
+for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
+event(KEYS[2], 'state')
+return 'set'
+"""
+)

@@ -1,0 +1,1 @@
+"""Simulation, training and export of generators. Importing the package alone does not need torch."""

@@ -1,0 +1,1 @@
+"""The worker: a chunk of video in, localizations out."""
