@@ -9,7 +9,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from cellstorm.camera import Camera
-from cellstorm.errors import InvalidSetting, WrongState
+from cellstorm.errors import FrameSizeChanged, InvalidSetting, WrongState
 from cellstorm.roi import RegionOfInterest
 
 
@@ -144,3 +144,17 @@ class Acquisition(BaseModel):
     eta_s: float | None = Field(description="Until all expected frames are processed; null until known.")
     resolution_nm: float | None = Field(default=None, description="Null until known.")
     error: str | None = None
+
+    def check_frame_size(self, width: int, height: int) -> None:
+        """Nothing, if frames of this size fit those that came before.
+
+        Raises
+        ------
+        FrameSizeChanged
+            Otherwise.
+        """
+        if self.frame_width is not None and (self.frame_width, self.frame_height) != (width, height):
+            raise FrameSizeChanged(
+                f"frames are {width}x{height} pixels, but this acquisition began with {self.frame_width}x{self.frame_height}; "
+                "keep the camera's size, or start a new acquisition"
+            )

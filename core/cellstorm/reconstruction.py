@@ -80,9 +80,10 @@ class Reconstruction:
         self._field = (width_px * self._scale, height_px * self._scale)
         width, height = (_whole_pixels(side) for side in self._field)
         if width * height > MAX_OUTPUT_PIXELS:
+            enough_nm = 1.01 * output_pixel_nm * math.sqrt(width * height / MAX_OUTPUT_PIXELS)
             raise InvalidSetting(
-                f"an image of {width}x{height} pixels of {output_pixel_nm:g} nm is too large; choose larger pixels, "
-                f"at least {output_pixel_nm * math.sqrt(width * height / MAX_OUTPUT_PIXELS):.3g} nm"
+                f"an image of {width}x{height} pixels of {output_pixel_nm:g} nm is too large; "
+                f"choose larger pixels, at least {enough_nm:.3g} nm"
             )
         # A margin takes what kernels put beyond the border, so that none has to be clipped.
         self._margin = _radius(self._max_sigma) if method == "gaussian" else 0

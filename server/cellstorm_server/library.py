@@ -1,10 +1,10 @@
 """Where an acquisition's files lie below CELLSTORM_DATA.
 
-    acquisitions/ID/
-        parts/0001.mp4 …   the received stream as it came, one file per session
-        upload             an uploaded file as it came
-        spool/00000042     chunks that wait for room in Redis
-        results/           the result folder, complete or absent
+acquisitions/ID/
+    parts/0001.mp4 …   the received stream as it came, one file per session
+    upload             an uploaded file as it came
+    spool/00000042     chunks that wait for room in Redis
+    results/           the result folder, complete or absent
 """
 
 from __future__ import annotations
@@ -67,4 +67,6 @@ class Library:
         """
         self.root.mkdir(parents=True, exist_ok=True)
         if shutil.disk_usage(self.root).free - wanted_bytes < self.min_free_bytes:
-            raise StorageFull("the server's disk is full; delete acquisitions that are no longer needed, then try again")
+            raise StorageFull(
+                "the server's disk is full; delete acquisitions that are no longer needed, then try again"
+            )

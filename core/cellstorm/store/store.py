@@ -207,6 +207,26 @@ class Store:
         )
         return {int(number): until for number, until in rows}
 
+    def overdue(self, before: float) -> dict[str, list[int]]:
+        """Acquisitions and their pending chunks that nobody has claimed since `before` (Unix time)."""
+        ids = self.ids()
+        with self.redis.pipeline(transaction=False) as pipe:
+            for acquisition_id in ids:
+                pipe.zrangebyscore(keys.pending(acquisition_id), "-inf", before)
+            numbers = cast("list[list[bytes]]", pipe.execute())
+        return {key: [int(number) for number in found] for key, found in zip(ids, numbers, strict=True) if found}
+
+    def postpone(self, acquisition_id: str, numbers: Iterable[int], until: float) -> None:
+        """Ask only then what became of these chunks; those committed meanwhile, or claimed for longer, stay as they are."""
+        scores = dict.fromkeys(map(str, numbers), until)
+        self.redis.zadd(keys.pending(acquisition_id), scores, xx=True, gt=True)
+
+    def discard_pending(self, acquisition_id: str) -> None:
+        """Drop all chunks that wait: the acquisition has failed and nobody will localize them."""
+        chunks = [keys.chunk(acquisition_id, number) for number in self.pending(acquisition_id)]
+        self.redis.delete(keys.pending(acquisition_id), keys.attempts(acquisition_id), *chunks)
+        self._set(acquisition_id, {"waiting_chunk_bytes": 0})
+
     def waiting_bytes(self, acquisition_ids: Iterable[str]) -> int:
         """Size of all chunks that wait in Redis."""
         with self.redis.pipeline(transaction=False) as pipe:

@@ -1,0 +1,89 @@
+"""The gateway, seen from outside: what `submit`, `publish` and `demo` ask of it over HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any, Final, Self
+
+import httpx
+
+from cellstorm.acquisitions import Acquisition, AcquisitionSettings, State
+from cellstorm.errors import Busy, CellstormError, InvalidInput, NotAllowed, StoreUnavailable
+
+_ERRORS: Final[dict[int, type[CellstormError]]] = {401: NotAllowed, 403: NotAllowed, 503: Busy}
+_POLL_S: Final = 0.5
+
+
+class GatewayClient:
+    """A gateway's HTTP interface, with a token. Use it as an async context manager."""
+
+    def __init__(self, server: str, token: str) -> None:
+        self.server = server.rstrip("/")
+        self._http = httpx.AsyncClient(
+            headers={"Authorization": f"Bearer {token}"}, timeout=httpx.Timeout(30.0, connect=5.0)
+        )
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._http.aclose()
+
+    async def create(self, settings: AcquisitionSettings) -> dict[str, Any]:
+        """A new acquisition: its fields, with `id`, `token` and addresses."""
+        body = settings.model_dump(mode="json", exclude_none=True)
+        created: dict[str, Any] = (await self.request("POST", "/api/v1/acquisitions", json=body)).json()
+        return created
+
+    async def get(self, acquisition_id: str) -> Acquisition:
+        response = await self.request("GET", f"/api/v1/acquisitions/{acquisition_id}")
+        return Acquisition.model_validate(response.json())
+
+    async def finish(self, acquisition_id: str) -> None:
+        """No more video will come."""
+        await self.request("POST", f"/api/v1/acquisitions/{acquisition_id}/finish")
+
+    async def wait_until_over(self, acquisition_id: str, timeout_s: float) -> Acquisition:
+        """The acquisition, finished or failed.
+
+        Raises
+        ------
+        Busy
+            If it is neither after `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        while time.monotonic() < deadline:
+            acquisition = await self.get(acquisition_id)
+            if acquisition.state in (State.FINISHED, State.FAILED):
+                return acquisition
+            await asyncio.sleep(_POLL_S)
+        raise Busy(f"the acquisition was not finished after {timeout_s:.0f} s; ask again, or look at the server's log")
+
+    async def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own
+        """A response that is no error; `path` may be a whole address.
+
+        Raises
+        ------
+        CellstormError
+            With the problem's detail, of a class that tells what kind it is.
+        """
+        url = path if path.startswith("http") else self.server + path
+        try:
+            response = await self._http.request(method, url, **kwargs)
+        except httpx.HTTPError as error:
+            reason = str(error) or type(error).__name__
+            raise StoreUnavailable(f"{self.server} cannot be reached ({reason}); is the gateway running there?") from error
+        check(response)
+        return response
+
+
+def check(response: httpx.Response) -> None:
+    """Nothing, unless the response tells of a problem; then the error that fits."""
+    if response.is_success:
+        return
+    try:
+        detail = str(response.json()["detail"])
+    except (ValueError, KeyError, TypeError):
+        detail = f"the server answered {response.status_code} {response.reason_phrase}"
+    raise _ERRORS.get(response.status_code, InvalidInput)(detail)

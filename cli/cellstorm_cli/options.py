@@ -1,0 +1,65 @@
+"""Options that several commands share: one definition each, in the names of DESIGN and of AcquisitionSettings."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from pydantic import ValidationError
+
+from cellstorm.acquisitions import AcquisitionSettings
+from cellstorm.errors import InvalidSetting
+
+PixelSize = Annotated[float, typer.Option("--pixel-size", metavar="NM", help="Camera pixel in the sample plane.")]
+Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Generator, by its name in the zoo.")]
+Roi = Annotated[
+    str | None,
+    typer.Option("--roi", metavar="X,Y,W,H", help="Region of interest; else the centred 512x512 or a smaller frame."),
+]
+Frames = Annotated[
+    str | None, typer.Option("--frames", metavar="A:B", help="Localize in frames A to B-1 only, counted from 0.")
+]
+CameraOption = Annotated[
+    str | None,
+    typer.Option(
+        "--camera",
+        metavar="NAME|gain=…,offset=…,read_noise=…",
+        help="A preset (phone, p9-iso3200, emccd), or e-/count, counts and e-.",
+    ),
+]
+Name = Annotated[str | None, typer.Option("--name", help="Of the acquisition, for people.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, and nothing else there.")]
+
+DEFAULT_PIXEL_SIZE_NM = 100.0
+
+
+def acquisition_settings(
+    *,
+    name: str | None,
+    pixel_size_nm: float,
+    model: str | None,
+    roi: str | None,
+    frames: str | None,
+    camera: str | None,
+) -> AcquisitionSettings:
+    """What the options say; those that were not given have their defaults.
+
+    Raises
+    ------
+    InvalidSetting
+        Naming the first option that is wrong.
+    """
+    given = {
+        "name": name,
+        "pixel_size_nm": pixel_size_nm,
+        "model": model,
+        "roi": roi,
+        "frames": frames,
+        "camera": camera,
+    }
+    try:
+        return AcquisitionSettings.model_validate({key: value for key, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = {"pixel_size_nm": "pixel-size"}.get(str(first["loc"][0]), str(first["loc"][0]))
+        raise InvalidSetting(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error

@@ -1,0 +1,159 @@
+"""A phone made of aiortc's sender: publishes pictures over WHIP in real time, and comes back when the link is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+from typing import Final
+
+import av
+import structlog
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from aiortc.stats import RTCRemoteInboundRtpStreamStats
+
+from cellstorm.errors import Busy, CellstormError, StoreUnavailable
+from cellstorm.h264 import TICKS_PER_SECOND
+from cellstorm_cli.gateway_client import GatewayClient
+from cellstorm_cli.playback import Picture
+
+log = structlog.get_logger()
+
+_LINK_LOST_S: Final = 3.0
+"""A receiver reports about each second; after three silent ones nobody listens any more."""
+_RETRY_S: Final = (0.2, 0.5, 1.0, 2.0)
+_DRAIN_S: Final = 0.5
+_CONNECT_S: Final = 10.0
+
+
+class PictureTrack(MediaStreamTrack):
+    """Hands encoded pictures to aiortc's sender, each when it is due."""
+
+    kind = "video"
+
+    def __init__(self, pictures: Iterator[Picture], on_sent: Callable[[Picture], None]) -> None:
+        super().__init__()
+        self._pictures = pictures
+        self._on_sent = on_sent
+        self._start: float | None = None
+        self.is_exhausted = asyncio.Event()
+
+    async def recv(self) -> av.Packet[av.VideoStream]:
+        picture = await asyncio.to_thread(next, self._pictures, None)
+        if picture is None:
+            self.is_exhausted.set()
+            raise MediaStreamError
+        now = time.monotonic()
+        if self._start is None:
+            self._start = now - picture.due_s
+        await asyncio.sleep(max(0.0, self._start + picture.due_s - now))
+        packet = av.Packet(picture.data)
+        packet.pts = round(picture.due_s * TICKS_PER_SECOND)
+        packet.time_base = Fraction(1, TICKS_PER_SECOND)
+        self._on_sent(picture)
+        return packet
+
+
+class Phone:
+    """Publishes to one acquisition."""
+
+    def __init__(self, client: GatewayClient, whip_url: str, *, give_up_after_s: float) -> None:
+        self._client = client
+        self._whip_url = whip_url
+        self._give_up_after_s = give_up_after_s
+        self._next_frame = 0
+        self.pictures_sent = 0
+        self.sessions = 0
+
+    async def publish(self, pictures_from: Callable[[int], Iterator[Picture]], on_sent: Callable[[Picture], None]) -> None:
+        """Send all pictures, each when it is due.
+
+        `pictures_from(n)` gives those from frame n on, beginning with a key frame: after a lost link it is asked again.
+
+        Raises
+        ------
+        CellstormError
+            If the gateway refuses, or cannot be reached for too long.
+        """
+        lost_since: float | None = None
+        attempt = 0
+        while True:
+            track = PictureTrack(pictures_from(self._next_frame), lambda picture: self._count(picture, on_sent))
+            try:
+                is_complete = await self._publish_once(track)
+            except (StoreUnavailable, Busy) as error:
+                lost_since = lost_since or time.monotonic()
+                if time.monotonic() - lost_since > self._give_up_after_s:
+                    raise
+                log.info("link lost", reason=str(error))
+                await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
+                attempt += 1
+                continue
+            if is_complete:
+                return
+            lost_since, attempt = time.monotonic(), 0
+
+    def _count(self, picture: Picture, on_sent: Callable[[Picture], None]) -> None:
+        self.pictures_sent += 1
+        self._next_frame = picture.frame_index + 1
+        on_sent(picture)
+
+    async def _publish_once(self, track: PictureTrack) -> bool:
+        """Whether all pictures were sent; false when the link was lost before."""
+        connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        try:
+            sender = _add_h264(connection, track)
+            await connection.setLocalDescription(await connection.createOffer())
+            response = await self._client.request(
+                "POST",
+                self._whip_url,
+                content=connection.localDescription.sdp,
+                headers={"Content-Type": "application/sdp"},
+            )
+            await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
+            self.sessions += 1
+            is_complete = await _until_sent_or_lost(connection, sender, track)
+            if is_complete:
+                await asyncio.sleep(_DRAIN_S)
+                with contextlib.suppress(CellstormError):
+                    await self._client.request("DELETE", response.headers["Location"])
+            return is_complete
+        finally:
+            await connection.close()
+
+
+def _add_h264(connection: RTCPeerConnection, track: MediaStreamTrack) -> RTCRtpSender:
+    transceiver = connection.addTransceiver(track, direction="sendonly")
+    capabilities = RTCRtpSender.getCapabilities("video")
+    assert capabilities is not None
+    wanted = ("video/h264", "video/rtx")
+    transceiver.setCodecPreferences([codec for codec in capabilities.codecs if codec.mimeType.lower() in wanted])
+    return transceiver.sender
+
+
+async def _until_sent_or_lost(connection: RTCPeerConnection, sender: RTCRtpSender, track: PictureTrack) -> bool:
+    heard_at = time.monotonic()
+    reported: object = None
+    while not track.is_exhausted.is_set():
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(track.is_exhausted.wait(), 0.1)
+        if connection.connectionState in ("failed", "closed"):
+            return track.is_exhausted.is_set()
+        report = await _last_report(sender)
+        if report is not None and report != reported:
+            reported, heard_at = report, time.monotonic()
+        allowed_s = _LINK_LOST_S if reported is not None else _CONNECT_S
+        if time.monotonic() - heard_at > allowed_s:
+            return track.is_exhausted.is_set()
+    return True
+
+
+async def _last_report(sender: RTCRtpSender) -> object:
+    """When the receiver last told what it has received; None before it did."""
+    for stats in (await sender.getStats()).values():
+        if isinstance(stats, RTCRemoteInboundRtpStreamStats):
+            return stats.timestamp
+    return None

@@ -1,0 +1,137 @@
+"""From a chunk to its localizations: the one path, in a worker and in `reconstruct`, so that live equals batch.
+
+A chunk's result depends on nothing but the chunk, the generator and the acquisition's settings:
+
+    chunk -> counts of the region of interest -> windows of frames -> generator -> localizations
+
+A window never reaches beyond its chunk (the first and the last frame repeat themselves there), and every batch has the
+same shape (the last one is filled up), so that a frame's result does not depend on its neighbours in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellstorm import localizations
+from cellstorm.acquisitions import AcquisitionSettings, FrameRange
+from cellstorm.camera import Camera
+from cellstorm.chunks import Chunk, ChunkHeader, Counts
+from cellstorm.decoding import decode
+from cellstorm.emitters import to_localizations
+from cellstorm.generator import Generator, GeneratorSpec
+from cellstorm.localizations import Localizations
+from cellstorm.roi import RegionOfInterest
+
+MAX_BATCH_FRAMES: Final = 4
+"""Larger batches gain nothing on a processor, and the last one of a chunk is filled up with frames that are thrown away."""
+_MAX_BATCH_PIXELS: Final = 2**20
+"""Of one batch's predicted frames: a batch of large frames must not outlast a worker's lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChunkResult:
+    """What became of a chunk.
+
+    Attributes
+    ----------
+    localizations
+        By frame.
+    frame_count
+        Frames that were processed, those included that the settings leave out.
+    widefield_sum
+        (height, width) uint32 sum of the counts of the frames that the settings do not leave out.
+    """
+
+    localizations: Localizations
+    frame_count: int
+    widefield_sum: NDArray[np.uint32]
+
+
+def localize_chunk(
+    chunk: Chunk,
+    generator: Generator,
+    *,
+    settings: AcquisitionSettings,
+    roi: RegionOfInterest,
+    camera: Camera,
+    on_batch: Callable[[], None],
+) -> ChunkResult:
+    """Localize the emitters in a chunk; `on_batch` is called now and then, to show that it goes on.
+
+    Raises
+    ------
+    InvalidChunk
+        If its frames cannot be decoded.
+    InvalidSetting
+        If the region of interest reaches beyond the frame.
+    """
+    selected = select_frames(chunk.header, settings)
+    if not len(selected):
+        return ChunkResult(
+            localizations.empty(), chunk.header.frame_count, np.zeros((roi.height, roi.width), np.uint32)
+        )
+    counts = decode(chunk, roi)
+    on_batch()
+    return localize_counts(chunk.header, counts, generator, settings=settings, camera=camera, on_batch=on_batch)
+
+
+def select_frames(header: ChunkHeader, settings: AcquisitionSettings) -> NDArray[np.intp]:
+    """Positions in the chunk of the frames that the settings do not leave out."""
+    frames = settings.frames or FrameRange()
+    return np.flatnonzero([header.first_frame + place in frames for place in range(header.frame_count)])
+
+
+def localize_counts(
+    header: ChunkHeader,
+    counts: Counts,
+    generator: Generator,
+    *,
+    settings: AcquisitionSettings,
+    camera: Camera,
+    on_batch: Callable[[], None],
+) -> ChunkResult:
+    """As `localize_chunk`, from the (frames, height, width) counts of the chunk's frames in the region of interest."""
+    selected = select_frames(header, settings)
+    tables = []
+    for places, output in _predictions(counts, selected, generator):
+        tables.append(
+            to_localizations(
+                output,
+                header.first_frame + places,
+                camera=camera,
+                pixel_size_nm=settings.pixel_size_nm,
+                threshold=generator.spec.threshold,
+            )
+        )
+        on_batch()
+    return ChunkResult(
+        localizations.concatenate(tables), header.frame_count, counts[selected].sum(axis=0, dtype=np.uint32)
+    )
+
+
+def _predictions(
+    counts: Counts, selected: NDArray[np.intp], generator: Generator
+) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
+    """Batches of the selected frames: their positions, and (batch, channels, height, width) without the padding."""
+    frames, height, width = counts.shape
+    spec = generator.spec
+    offsets = np.arange(spec.context_frames) - spec.context_frames // 2
+    size = min(MAX_BATCH_FRAMES, max(1, _MAX_BATCH_PIXELS // (height * width)))
+    for start in range(0, len(selected), size):
+        places = selected[start : start + size]
+        filled = np.pad(places, (0, size - len(places)), mode="edge")
+        windows = counts[np.clip(filled[:, None] + offsets, 0, frames - 1)]
+        yield places, generator.predict(_pad(windows, spec))[: len(places), :, :height, :width]
+
+
+def _pad(windows: Counts, spec: GeneratorSpec) -> NDArray[np.float32]:
+    """As float32, with height and width enlarged to the multiple that the generator needs, by repeating the border."""
+    height, width = windows.shape[2:]
+    multiple = spec.size_multiple
+    rows, columns = -height % multiple, -width % multiple
+    return np.pad(windows.astype(np.float32), ((0, 0), (0, 0), (0, rows), (0, columns)), mode="edge")

@@ -1,0 +1,228 @@
+"""The result folder, written whole or not at all.
+
+Everything is written into a hidden folder first. Where the result folder is new, the hidden one lies beside it and
+becomes it by one rename. Where it exists (it may be empty, a mounted volume or somebody's working directory, and must
+stay the same folder) the hidden one lies inside; its complete files take their places one by one, and report.json, taken
+away first, comes last. So a folder with a report.json is complete, and every file in it is at any time.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cellstorm.errors import CellstormError, InvalidSetting, StorageFull
+from cellstorm.localizations import Localizations
+from cellstorm.reconstruction import Method, Reconstruction, Snapshot, default_output_pixel_nm
+from cellstorm.rendering import annotated_png, widefield_png
+from cellstorm.results import images, picasso, thunderstorm
+from cellstorm.results.report import Provenance, Report
+
+TABLE_CSV: Final = "localizations.csv"
+TABLE_HDF5: Final = "localizations.hdf5"
+TABLE_YAML: Final = "localizations.yaml"
+RECONSTRUCTION_TIFF: Final = "reconstruction.ome.tif"
+RECONSTRUCTION_PNG: Final = "reconstruction.png"
+WIDEFIELD_TIFF: Final = "widefield.ome.tif"
+WIDEFIELD_PNG: Final = "widefield.png"
+REPORT: Final = "report.json"
+VIDEO: Final = "video.mp4"
+"""The stream as it was received; once in a folder it is never removed, since nothing can bring it back."""
+
+RESULT_NAMES: Final = (
+    TABLE_CSV,
+    TABLE_HDF5,
+    TABLE_YAML,
+    RECONSTRUCTION_TIFF,
+    RECONSTRUCTION_PNG,
+    WIDEFIELD_TIFF,
+    WIDEFIELD_PNG,
+    VIDEO,
+    REPORT,
+)
+"""All that a result folder may hold. report.json is the last to come."""
+
+_HIDDEN: Final = ".incomplete-"
+_LEFTOVER_S: Final = 3600.0
+"""What is hidden and older was left by a process that was killed."""
+_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_UNWRITABLE: Final = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.EROFS,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,  # a file where a folder above it should be
+    errno.ENAMETOOLONG,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What a result folder is made from.
+
+    Attributes
+    ----------
+    localizations
+        In any order; they are written by frame.
+    widefield_sum
+        (height, width) sum of the processed frames' counts, in the region of interest.
+    frame_count
+        1 + the last frame's index; lost frames count.
+    provenance
+        Where they come from.
+    output_pixel_nm
+        Of the reconstruction; None for `default_output_pixel_nm`.
+    method
+        How the reconstruction is drawn.
+    """
+
+    localizations: Localizations
+    widefield_sum: NDArray[np.unsignedinteger] | NDArray[np.floating]
+    frame_count: int
+    provenance: Provenance
+    output_pixel_nm: float | None = None
+    method: Method = "gaussian"
+
+
+def check_folder(folder: Path) -> None:
+    """Nothing, if results may be written to `folder`: worth asking before hours of work.
+
+    Raises
+    ------
+    InvalidSetting
+        If it is a file, or holds files that are not results.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise InvalidSetting(f"{folder} is a file; choose a folder for the results")
+    others = sorted(
+        entry.name
+        for entry in folder.iterdir()
+        if entry.name not in RESULT_NAMES and not entry.name.startswith(_HIDDEN)
+    )
+    if others:
+        raise InvalidSetting(
+            f"{folder} holds other files ({others[0]}); choose a new or an empty folder for the results"
+        )
+
+
+def write_results(folder: Path, results: Results, *, video: Path | None = None) -> list[Path]:
+    """Write the result folder and return its files; `video` is linked into it, or copied where that cannot be.
+
+    Raises
+    ------
+    InvalidSetting
+        If `folder` cannot be written to or holds files that are not results.
+    StorageFull
+        If the disk has no room. The folder is then as it was before.
+    """
+    folder = folder.resolve()
+    try:
+        check_folder(folder)
+        existed = folder.exists()
+        hidden = _make_hidden(folder, inside=existed)
+        try:
+            _write_files(hidden, results, video)
+            if existed:
+                _move_in(hidden, folder)
+            else:
+                hidden.rename(folder)
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+    except OSError as error:
+        ours = _in_our_words(error, folder)
+        if ours is None:
+            raise
+        raise ours from error
+    return [folder / name for name in RESULT_NAMES if (folder / name).exists()]
+
+
+def _make_hidden(folder: Path, *, inside: bool) -> Path:
+    parent, prefix = (folder, _HIDDEN) if inside else (folder.parent, f".{folder.name}{_HIDDEN}")
+    parent.mkdir(parents=True, exist_ok=True)
+    for entry in parent.iterdir():
+        if entry.name.startswith(prefix) and time.time() - entry.stat().st_mtime > _LEFTOVER_S:
+            shutil.rmtree(entry, ignore_errors=True)
+    hidden = parent / (prefix + secrets.token_hex(4))
+    hidden.mkdir()
+    return hidden
+
+
+def _write_files(folder: Path, results: Results, video: Path | None) -> None:
+    provenance = results.provenance
+    localizations = results.localizations[np.argsort(results.localizations["frame"], kind="stable")]
+    thunderstorm.write(folder / TABLE_CSV, localizations, provenance.pixel_size_nm)
+    _write_hdf5(folder / TABLE_HDF5, localizations, results)
+    snapshot = _reconstruct(localizations, results)
+    images.write_reconstruction(folder / RECONSTRUCTION_TIFF, snapshot.image, snapshot.output_pixel_nm)
+    (folder / RECONSTRUCTION_PNG).write_bytes(annotated_png(snapshot.image, snapshot.output_pixel_nm))
+    images.write_widefield(folder / WIDEFIELD_TIFF, results.widefield_sum, provenance.pixel_size_nm)
+    (folder / WIDEFIELD_PNG).write_bytes(widefield_png(results.widefield_sum))
+    report = Report.of(provenance, localizations, snapshot, results.method)
+    (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    if video is not None:
+        _link_or_copy(video, folder / VIDEO)
+
+
+def _write_hdf5(path: Path, localizations: Localizations, results: Results) -> None:
+    height_px, width_px = results.widefield_sum.shape
+    provenance, generator = results.provenance, results.provenance.generator
+    picasso.write(
+        path,
+        localizations,
+        picasso.TableInfo(width_px, height_px, results.frame_count, provenance.pixel_size_nm),
+        provenance.camera,
+        {
+            "Generated by": "cellSTORM",
+            "Acquisition": provenance.acquisition_id,
+            "Name": provenance.name,
+            "Generator": f"{generator.name} {generator.version}",
+            "Generator SHA-256": generator.sha256,
+        },
+    )
+
+
+def _reconstruct(localizations: Localizations, results: Results) -> Snapshot:
+    height_px, width_px = results.widefield_sum.shape
+    pixel_size_nm = results.provenance.pixel_size_nm
+    output_pixel_nm = results.output_pixel_nm
+    if output_pixel_nm is None:
+        output_pixel_nm = default_output_pixel_nm(pixel_size_nm)
+    reconstruction = Reconstruction(width_px, height_px, pixel_size_nm, output_pixel_nm, results.method)
+    return reconstruction.add(localizations).snapshot()
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    try:
+        os.link(source, target)
+    except OSError:  # another file system, or one without links
+        shutil.copyfile(source, target)
+
+
+def _move_in(hidden: Path, folder: Path) -> None:
+    (folder / REPORT).unlink(missing_ok=True)
+    for name in RESULT_NAMES:
+        if (hidden / name).exists():
+            os.replace(hidden / name, folder / name)
+
+
+def _in_our_words(error: OSError, folder: Path) -> CellstormError | None:
+    if error.errno in _FULL:
+        return StorageFull(f"the disk has no room for the results in {folder}; make room and try again")
+    if error.errno in _UNWRITABLE:
+        return InvalidSetting(f"results cannot be written to {folder} ({error.strerror}); choose another folder")
+    return None

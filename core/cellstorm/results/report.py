@@ -1,0 +1,85 @@
+"""What was done, with what, and how much came of it: report.json."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from importlib.metadata import version
+from typing import Self
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from cellstorm.camera import Camera
+from cellstorm.generator import GeneratorSpec
+from cellstorm.localizations import Localizations
+from cellstorm.reconstruction import Method, Snapshot
+from cellstorm.roi import RegionOfInterest
+
+
+class Provenance(BaseModel):
+    """Where a result comes from; all that cannot be computed from its localizations."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    acquisition_id: str
+    name: str
+    created_at: datetime = Field(description="UTC.")
+    finished_at: datetime = Field(description="UTC.")
+    source: dict[str, JsonValue] = Field(description="What the frames came from: kind, codec, size, rate, …")
+    frames_received: int = Field(ge=0, description="Damaged ones included.")
+    frames_lost: int = Field(default=0, ge=0, description="Sent but never came.")
+    frames_damaged: int = Field(default=0, ge=0, description="Came, but could not be decoded or refer to lost ones.")
+    frames_processed: int = Field(ge=0)
+    camera: Camera
+    roi: RegionOfInterest
+    pixel_size_nm: float = Field(gt=0)
+    generator: GeneratorSpec
+    recording_s: float | None = Field(default=None, ge=0, description="From the first frame to the last.")
+    processing_s: float | None = Field(default=None, ge=0, description="Spent on all frames, by the clock.")
+
+
+class RenderingReport(BaseModel):
+    """How reconstruction.ome.tif was drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    method: Method
+    output_pixel_nm: float
+    localizations_outside: int = Field(description="Beyond the region of interest, and so not in the image.")
+
+
+class Report(Provenance):
+    """Provenance and what the localizations amount to; medians are null where there are none."""
+
+    software_version: str
+    localizations: int
+    localizations_per_frame: float | None = Field(description="Mean of the processed frames.")
+    photons_median: float | None
+    precision_nm_median: float | None
+    background_photons_median: float | None
+    frames_per_s: float | None = Field(description="Processed per second; null where the time is not known.")
+    reconstruction: RenderingReport
+
+    @classmethod
+    def of(cls, provenance: Provenance, localizations: Localizations, snapshot: Snapshot, method: Method) -> Self:
+        """The report on `localizations`, which `snapshot` shows."""
+        frames, seconds = provenance.frames_processed, provenance.processing_s
+        return cls(
+            **dict(provenance),
+            software_version=version("cellstorm"),
+            localizations=len(localizations),
+            localizations_per_frame=len(localizations) / frames if frames else None,
+            photons_median=_median(localizations, "photons"),
+            precision_nm_median=_median(localizations, "precision_nm"),
+            background_photons_median=_median(localizations, "background_photons"),
+            frames_per_s=frames / seconds if seconds else None,
+            reconstruction=RenderingReport(
+                method=method,
+                output_pixel_nm=snapshot.output_pixel_nm,
+                localizations_outside=snapshot.outside,
+            ),
+        )
+
+
+def _median(localizations: Localizations, column: str) -> float | None:
+    return float(np.median(localizations[column])) if len(localizations) else None

@@ -1,0 +1,276 @@
+"""Video files. H.264 is cut at key frames without decoding it; everything else is decoded, and its frames travel raw."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from typing import Final
+
+import av
+from av.container import InputContainer
+from av.error import FFmpegError
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from cellstorm.chunks import MAX_FRAME_SIDE, Chunk
+from cellstorm.cutting import ChunkCutter
+from cellstorm.errors import InvalidVideo
+from cellstorm.h264 import (
+    TICKS_PER_SECOND,
+    AccessUnit,
+    AvcConfiguration,
+    ParameterSets,
+    join_annex_b,
+    read_facts,
+    split_annex_b,
+)
+from cellstorm.luma import luma
+from cellstorm.raw_chunks import RawCutter
+from cellstorm.sources.source import Source, SourceDescription
+
+_DEMUXERS: Final = (
+    "mov,matroska,avi,h264,hevc,av1,obu,ivf,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mxf,dv,nut,gif,mjpeg,yuv4mpegpipe"
+)
+"""Containers of video. Playlists and the like are left out: they could make this process open other files and addresses."""
+_OPTIONS: Final = {
+    "format_whitelist": _DEMUXERS,
+    "protocol_whitelist": "file",
+    "ignore_editlist": "1",  # every recorded frame counts, also where a player would begin later
+}
+_ASSUMED_FPS: Final = 30
+_PROBED_PACKETS: Final = 64
+_X264_SETTINGS: Final = re.compile(rb"(x264 - core \d+[^\0]*?) - H\.264/MPEG-4 AVC codec[^\0]* - options: ([ -~]+)")
+
+
+def open_video(path: Path) -> Source:
+    """A source for whatever FFmpeg can decode.
+
+    Raises
+    ------
+    InvalidVideo
+        If there is no video in it.
+    """
+    with _opened(path) as (container, stream):
+        first_unit = _first_h264_unit(container, stream)
+        description = _describe(container, stream, first_unit)
+        frame_count = stream.frames or _estimated_frames(container, stream)
+    if max(description.width, description.height) > MAX_FRAME_SIDE:
+        raise InvalidVideo(
+            f"the video's frames are {description.width}x{description.height} pixels; "
+            f"crop them to at most {MAX_FRAME_SIDE} a side"
+        )
+    if first_unit is not None:
+        return H264Source(path, description, frame_count)
+    return DecodedSource(path, description, frame_count)
+
+
+class _VideoSource(ABC):
+    def __init__(self, path: Path, description: SourceDescription, frame_count_estimate: int | None) -> None:
+        self._path = path
+        self._description = description
+        self._frame_count_estimate = frame_count_estimate
+
+    @property
+    def frame_size(self) -> tuple[int, int]:
+        return self._description.width, self._description.height
+
+    @property
+    def frame_count_estimate(self) -> int | None:
+        return self._frame_count_estimate
+
+    @property
+    def description(self) -> SourceDescription:
+        return self._description
+
+    def chunks(self) -> Iterator[Chunk]:
+        is_empty = True
+        for chunk in self._chunks():
+            is_empty = False
+            yield chunk
+        if is_empty:
+            raise InvalidVideo(f"{self._path.name} holds no frame that can be decoded; record or export it again")
+
+    @abstractmethod
+    def _chunks(self) -> Iterator[Chunk]:
+        """All chunks, perhaps none."""
+
+
+class H264Source(_VideoSource):
+    """H.264 that begins with a key frame: access units go into chunks as they are."""
+
+    def access_units(self) -> Iterator[AccessUnit]:
+        """In decoding order and Annex B form, parameter sets as the packets have them."""
+        with _opened(self._path) as (container, stream):
+            yield from _access_units(container, stream)
+
+    def _chunks(self) -> Iterator[Chunk]:
+        cutter = ChunkCutter(trust_marks=True)
+        with _opened(self._path) as (container, stream):
+            configuration = _configuration(stream)
+            if configuration is not None:
+                cutter.add_parameter_sets(configuration.parameter_sets)
+            for unit in _access_units(container, stream):
+                yield from (cut.chunk for cut in cutter.add(unit) if cut.chunk is not None)
+        yield from (cut.chunk for cut in cutter.finish() if cut.chunk is not None)
+
+
+class DecodedSource(_VideoSource):
+    """Any other video: decoded here, frame by frame."""
+
+    def _chunks(self) -> Iterator[Chunk]:
+        cutter = RawCutter()
+        damaged = 0
+        with _opened(self._path) as (container, stream):
+            clock = _Clock(stream)
+            for frame in _decoded(container, stream):
+                if frame is None:
+                    damaged += 1
+                    continue
+                if damaged and cutter.next_frame:
+                    yield from cutter.finish(damaged=damaged)
+                damaged = 0
+                yield from cutter.add(clock.time_s(frame.pts), luma(frame))
+        yield from cutter.finish(damaged=damaged)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
+    try:
+        container = av.open(f"file:{path}", options=_OPTIONS, metadata_errors="replace")
+    except FFmpegError as error:
+        raise InvalidVideo(
+            f"{path.name} is not a video that can be read, or is cut short; record or export it again"
+        ) from error
+    with container:
+        streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
+        streams = [s for s in streams if s.codec_context is not None]
+        if not streams:
+            raise InvalidVideo(f"{path.name} holds no video that can be decoded; export it again, as H.264 in MP4")
+        streams[0].codec_context.thread_count = 1
+        yield container, streams[0]
+
+
+def _configuration(stream: VideoStream) -> AvcConfiguration | None:
+    """None where access units are in Annex B form already, as in MPEG-TS and AVI."""
+    extradata = stream.codec_context.extradata
+    return AvcConfiguration.parse(extradata) if extradata and extradata[0] == 1 else None
+
+
+def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Packet[VideoStream]]:
+    """Up to where a file is cut short."""
+    packets = container.demux(stream)
+    while True:
+        try:
+            packet = next(packets, None)
+        except FFmpegError:
+            return
+        if packet is None:
+            return
+        if packet.size and not packet.is_corrupt:
+            yield packet
+
+
+def _access_units(container: InputContainer, stream: VideoStream) -> Iterator[AccessUnit]:
+    configuration = _configuration(stream)
+    clock = _Clock(stream)
+    for packet in _packets(container, stream):
+        data = bytes(packet)
+        if configuration is not None:
+            try:
+                data = join_annex_b(configuration.split(data))
+            except InvalidVideo:
+                data = b""  # one picture that cannot be used: the cutter counts it
+        yield AccessUnit(data, clock.ticks(packet.pts))
+
+
+def _first_h264_unit(container: InputContainer, stream: VideoStream) -> AccessUnit | None:
+    """The first picture of a stream that can be cut without decoding; None for every other.
+
+    That is, H.264 which begins with a key frame, is not interlaced, and says when each picture is shown.
+    """
+    if stream.codec_context.name != "h264":
+        return None
+    parameter_sets = ParameterSets()
+    try:
+        configuration = _configuration(stream)
+        for nal_unit in configuration.parameter_sets if configuration else ():
+            parameter_sets.add(nal_unit)
+        for packet in islice(_packets(container, stream), _PROBED_PACKETS):
+            data = bytes(packet)
+            nal_units = configuration.split(data) if configuration else split_annex_b(data)
+            facts = read_facts(nal_units, parameter_sets)
+            if facts.sequence is not None:
+                is_timed = packet.pts is not None or not stream.codec_context.has_b_frames
+                if facts.is_picture and facts.is_idr and facts.sequence.frame_mbs_only and is_timed:
+                    return AccessUnit(join_annex_b(nal_units), 0)
+                return None
+    except InvalidVideo:
+        return None
+    return None
+
+
+def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame | None]:
+    """Frames in display order, and None for each packet that cannot be decoded."""
+    stream.codec_context.options = {"max_pixels": str(MAX_FRAME_SIDE**2)}
+    for packet in _packets(container, stream):
+        try:
+            yield from packet.decode()
+        except FFmpegError:
+            yield None
+    try:
+        yield from stream.codec_context.decode(None)
+    except FFmpegError:
+        yield None
+
+
+class _Clock:
+    """Presentation times; where a file has none, frames follow each other evenly."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        rate = stream.average_rate or stream.guessed_rate or Fraction(_ASSUMED_FPS)
+        self._time_base = stream.time_base or 1 / rate
+        self._frame_ticks = TICKS_PER_SECOND / rate
+        self._next = Fraction(0)
+        self._first: int | None = None
+
+    def ticks(self, pts: int | None) -> int:
+        """In 1/90000 s."""
+        exact = self._next if pts is None else pts * self._time_base * TICKS_PER_SECOND
+        self._next = exact + self._frame_ticks
+        return round(exact)
+
+    def time_s(self, pts: int | None) -> float:
+        """In seconds since the first frame that was asked for."""
+        ticks = self.ticks(pts)
+        if self._first is None:
+            self._first = ticks
+        return (ticks - self._first) / TICKS_PER_SECOND
+
+
+def _estimated_frames(container: InputContainer, stream: VideoStream) -> int | None:
+    rate = stream.average_rate
+    if rate is None or container.duration is None:
+        return None
+    return max(1, round(rate * container.duration / av.time_base))
+
+
+def _describe(container: InputContainer, stream: VideoStream, first_unit: AccessUnit | None) -> SourceDescription:
+    context = stream.codec_context
+    settings = _X264_SETTINGS.search(first_unit.data) if first_unit else None
+    bitrate = context.bit_rate or container.bit_rate
+    return SourceDescription(
+        container=container.format.name,
+        codec=context.name,
+        pixel_format=context.pix_fmt or "unknown",
+        width=context.width,
+        height=context.height,
+        fps=float(stream.average_rate) if stream.average_rate else None,
+        bitrate_kbps=bitrate / 1000 if bitrate else None,
+        encoder=container.metadata.get("encoder"),
+        encoder_settings=b" ".join(settings.groups()).decode("ascii", "replace") if settings else None,
+    )

@@ -1,0 +1,107 @@
+"""An exported generator, measured on recordings whose truth is known."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from cellstorm.camera import DEFAULT_CAMERA, Camera
+from cellstorm.chunks import Counts
+from cellstorm.emitters import to_localizations
+from cellstorm.localizations import Localizations, concatenate
+from cellstorm.scoring import Score, inside, read_truth, score
+from cellstorm_models.compression import Compression, compress, read_luma
+from cellstorm_models.simulation import SimulationConfig, simulate
+
+BORDER_NM: Final = 300.0
+_BATCH: Final = 16
+_EMPTY_FRAMES: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of a card's table."""
+
+    video: str
+    score: Score
+
+
+class ExportedGenerator:
+    """weights.onnx on one core, as it is measured."""
+
+    def __init__(self, weights: Path) -> None:
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = 1
+        self._session = ort.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+
+    def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(batch, 3, height, width) counts to (batch, 8, height, width)."""
+        (output,) = self._session.run(None, {"counts": windows})
+        return np.asarray(output, np.float32)
+
+    def localize(
+        self, counts: Counts, threshold: float, *, camera: Camera = DEFAULT_CAMERA, pixel_size_nm: float = 100.0
+    ) -> Localizations:
+        """All localizations of (frames, height, width) counts."""
+        last = len(counts) - 1
+        tables = []
+        for first in range(0, len(counts), _BATCH):
+            frames = np.arange(first, min(first + _BATCH, len(counts)))
+            context = np.clip(frames[:, np.newaxis] + np.arange(-1, 2), 0, last)
+            output = self.predict(counts[context].astype(np.float32))
+            tables.append(
+                to_localizations(output, frames, camera=camera, pixel_size_nm=pixel_size_nm, threshold=threshold)
+            )
+        return concatenate(tables)
+
+
+def score_bench(generator: ExportedGenerator, threshold: float, bench: Path) -> list[Figure]:
+    """On every video `NAME.mp4` of a folder whose truth is `NAME.csv`, or `p500.csv` for `p500_crf18.mp4`.
+
+    Pixels of 100 nm; a border of 300 nm is left out; the lowest 1900 nm of `chromium` hold a barcode.
+    """
+    figures = []
+    for video in sorted(bench.glob("*.mp4")):
+        truth = read_truth(bench / f"{video.stem.split('_')[0]}.csv")
+        counts = read_luma(video)
+        height_nm, width_nm = ((side - 1) * 100.0 for side in counts.shape[1:])
+        if video.stem == "chromium":
+            height_nm = 23_700.0 + BORDER_NM
+        table = generator.localize(counts, threshold)
+        kept_table, kept_truth = (inside(rows, width_nm, height_nm, BORDER_NM) for rows in (table, truth))
+        figures.append(Figure(video.stem, score(kept_table, kept_truth)))
+    return figures
+
+
+def score_simulated(
+    generator: ExportedGenerator, threshold: float, config: SimulationConfig, compression: Compression, seed: int
+) -> Score:
+    """On one simulated recording."""
+    recording = simulate(config, np.random.default_rng(seed))
+    counts = compress(recording.counts.astype(np.uint8), compression)
+    camera = Camera(gain=config.gain, offset=config.offset, read_noise=config.read_noise)
+    table = generator.localize(counts, threshold, camera=camera, pixel_size_nm=config.pixel_size_nm)
+    size_nm = ((config.width - 1) * config.pixel_size_nm, (config.height - 1) * config.pixel_size_nm)
+    return score(inside(table, *size_nm, BORDER_NM), inside(recording.truth, *size_nm, BORDER_NM))
+
+
+def phantoms(generator: ExportedGenerator, threshold: float, compression: Compression) -> int:
+    """Localizations in 200 compressed frames of background without any emitter."""
+    config = SimulationConfig(frames=_EMPTY_FRAMES, emitters_per_frame=0.0)
+    return score_simulated(generator, threshold, config, compression, seed=11).spurious
+
+
+def milliseconds_per_frame(generator: ExportedGenerator, side_px: int = 128) -> float:
+    """Processor time for a frame of so many pixels a side, on one core."""
+    windows = np.random.default_rng(0).uniform(10, 40, (_BATCH, 3, side_px, side_px)).astype(np.float32)
+    generator.predict(windows)
+    start = time.process_time()
+    for _ in range(5):
+        generator.predict(windows)
+    return 1e3 * (time.process_time() - start) / (5 * _BATCH)

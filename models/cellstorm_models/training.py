@@ -1,0 +1,246 @@
+"""Training that can be stopped at any moment, resumed, and repeated.
+
+Clips come from a second process, fresh all along, and each serves a few windows only: seeing the same data again makes
+a network overconfident. Which clips a step sees follows from the seed and the step's number. With `steps` given a
+run is repeatable to the bit; without, it ends when its share of processor time is used up.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import torch
+from torch.nn.utils import clip_grad_norm_
+
+from cellstorm.errors import InvalidSetting
+from cellstorm_models.clip_stream import ClipStream
+from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
+from cellstorm_models.losses import Losses, emitter_losses, to_targets
+from cellstorm_models.networks import EmitterNet
+
+_VALIDATION_SEED: Final = 1_000_003  # the same clips for every run, so that runs compare
+_LAST, _BEST, _LOG, _CONFIG = "last.pt", "best.pt", "log.csv", "config.json"
+_LOG_HEADER: Final = "step,cpu_minutes,learning_rate,train,validation,count,position,pixel,background,psf"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainConfig:
+    """Defaults reproduce the released generator but for `minutes`."""
+
+    seed: int = 2
+    minutes: float = 38.0  # processor time, of all processes
+    steps: int | None = None  # in place of `minutes`
+    channels: int = 16
+    threads: int = 1
+    batch: int = 32
+    side_px: int = 64
+    pool_clips: int = 48  # windows of a batch come from these
+    windows_per_clip: int = 40
+    learning_rate: float = 3e-3
+    warmup: float = 0.03  # share of the run
+    exact_from: float = 0.9  # share of the run after which bfloat16 gives way to float32
+    gradient_norm: float = 50.0
+    pixel_weight: tuple[float, float] = (1.0, 0.2)  # of the per-pixel term, at the start and at the end
+    evaluate_every: int = 250
+    validation_clips: int = 64
+    validation_windows: int = 512
+
+    @classmethod
+    def read(cls, run: Path) -> TrainConfig:
+        """Of a run that was begun.
+
+        Raises
+        ------
+        InvalidSetting
+            If there is none in that folder.
+        """
+        try:
+            values = json.loads((run / _CONFIG).read_text())
+        except FileNotFoundError as error:
+            raise InvalidSetting(f"{run} holds no training run; leave --resume out to begin one") from error
+        values["pixel_weight"] = tuple(values["pixel_weight"])
+        return cls(**{field.name: values[field.name] for field in fields(cls)})
+
+    def write(self, run: Path) -> None:
+        (run / _CONFIG).write_text(json.dumps(asdict(self), indent=2) + "\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What a run reports each time it looks at the validation clips."""
+
+    step: int
+    progress: float
+    cpu_minutes: float
+    train: float
+    validation: float
+
+
+class Trainer:
+    """One run: network, optimizer and how far it has come."""
+
+    def __init__(self, config: TrainConfig) -> None:
+        torch.manual_seed(config.seed)
+        torch.set_num_threads(config.threads)
+        self.config = config
+        self.step = 0
+        self.cpu_s = 0.0
+        self.best = math.inf
+        self.net = EmitterNet(config.channels).to(memory_format=torch.channels_last)
+        self._optimizer = torch.optim.AdamW(self.net.parameters(), config.learning_rate, weight_decay=1e-4)
+        self._validation = _validation_batches(config)
+
+    @property
+    def progress(self) -> float:
+        """0 at the start, 1 when the run is complete."""
+        if self.config.steps is not None:
+            return self.step / self.config.steps
+        return self.cpu_s / (60.0 * self.config.minutes)
+
+    def run(self, folder: Path, report: Callable[[Evaluation], None]) -> None:
+        """Train until complete; a checkpoint and a line of the log at each evaluation."""
+        recent: list[float] = []
+        with ClipStream(self.config.seed, self._first_clip()) as stream:
+            used_before_s = self.cpu_s - time.process_time()
+            pool = stream.take(self.config.pool_clips)
+            while self.progress < 1.0:
+                for _ in range(self._clips_due()):
+                    pool = [*pool[1:], *stream.take(1)]
+                # its own generator for each step: a resumed run continues as if it had not stopped
+                rng = np.random.default_rng([self.config.seed, self.step, 1])
+                recent.append(self._train(sample_windows(pool, self.config.batch, self.config.side_px, rng)))
+                self.step += 1
+                self.cpu_s = used_before_s + time.process_time() + stream.cpu_s
+                if self.step % self.config.evaluate_every == 0 or self.progress >= 1.0:
+                    report(self._evaluate(folder, float(np.mean(recent))))
+                    recent.clear()
+
+    def _clips_before(self, step: int) -> int:
+        return step * self.config.batch // self.config.windows_per_clip
+
+    def _first_clip(self) -> int:
+        return self._clips_before(max(0, self.step - 1))
+
+    def _clips_due(self) -> int:
+        """New clips before this step."""
+        return self._clips_before(self.step) - self._first_clip()
+
+    def _train(self, batch: WindowBatch) -> float:
+        rate = self.config.learning_rate * _rate_share(self.progress, self.config.warmup)
+        for group in self._optimizer.param_groups:
+            group["lr"] = rate
+        exact = self.progress >= self.config.exact_from
+        loss = self._losses(batch, exact=exact).total(self._pixel_weight)
+        self._optimizer.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]  # torch's own stubs leave it untyped
+        clip_grad_norm_(self.net.parameters(), self.config.gradient_norm)
+        self._optimizer.step()
+        return loss.item()
+
+    @property
+    def _pixel_weight(self) -> float:
+        first, last = self.config.pixel_weight
+        return first + (last - first) * min(1.0, self.progress)
+
+    def _losses(self, batch: WindowBatch, *, exact: bool) -> Losses:
+        with torch.autocast("cpu", torch.bfloat16, enabled=not exact):
+            output = self.net.emitters(torch.from_numpy(batch.windows))
+        return emitter_losses(output, to_targets(batch))
+
+    def _evaluate(self, folder: Path, train: float) -> Evaluation:
+        with torch.no_grad():
+            parts = [self._losses(batch, exact=True) for batch in self._validation]
+        means = {field.name: float(np.mean([getattr(part, field.name) for part in parts])) for field in fields(Losses)}
+        # weighted as at the run's end, whenever it is taken, so that one minimum can be told from another
+        validation = float(np.mean([part.total(self.config.pixel_weight[1]).item() for part in parts]))
+        rate = self.config.learning_rate * _rate_share(self.progress, self.config.warmup)
+        row = (self.step, self.cpu_s / 60, rate, train, validation, *means.values())
+        with (folder / _LOG).open("a", encoding="utf-8") as log:
+            print(*(f"{value:.6g}" for value in row), sep=",", file=log)
+        improved = validation < self.best
+        self.best = min(self.best, validation)
+        self._save(folder / _LAST)
+        if improved:
+            self._save(folder / _BEST)
+        return Evaluation(self.step, self.progress, self.cpu_s / 60, train, validation)
+
+    def _save(self, path: Path) -> None:
+        state = {
+            "net": self.net.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "step": self.step,
+            "cpu_s": self.cpu_s,
+            "best": self.best,
+        }
+        partial = path.with_suffix(".partial")
+        torch.save(state, partial)
+        partial.replace(path)  # a run killed while it writes keeps its last checkpoint
+
+    def restore(self, folder: Path) -> None:
+        """Go on from the last checkpoint."""
+        state = _load(folder / _LAST)
+        self.net.load_state_dict(state["net"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step, self.cpu_s, self.best = state["step"], state["cpu_s"], state["best"]
+
+
+def begin(folder: Path, config: TrainConfig) -> Trainer:
+    """A new run in `folder`.
+
+    Raises
+    ------
+    InvalidSetting
+        If a run has been begun there.
+    """
+    if (folder / _LAST).exists():
+        raise InvalidSetting(f"{folder} already holds a training run; add --resume to go on with it, or choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    config.write(folder)
+    (folder / _LOG).write_text(_LOG_HEADER + "\n")
+    return Trainer(config)
+
+
+def resume(folder: Path) -> Trainer:
+    """The run in `folder`, where it last saved itself."""
+    trainer = Trainer(TrainConfig.read(folder))
+    if (folder / _LAST).exists():
+        trainer.restore(folder)
+    return trainer
+
+
+def best_network(folder: Path) -> tuple[EmitterNet, dict[str, Any]]:
+    """The network of a run that did best in validation, and its checkpoint's `step`, `cpu_s` and `best`."""
+    config = TrainConfig.read(folder)
+    state = _load(folder / _BEST)
+    net = EmitterNet(config.channels)
+    net.load_state_dict(state["net"])
+    return net.eval(), {key: state[key] for key in ("step", "cpu_s", "best")}
+
+
+def _load(path: Path) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(path, weights_only=True)
+    except FileNotFoundError as error:
+        raise InvalidSetting(f"{path} is missing; train until the first evaluation at least") from error
+    return state
+
+
+def _rate_share(progress: float, warmup: float) -> float:
+    """Linear warm-up, then half a cosine to zero: the end at small steps is what makes positions precise."""
+    if progress < warmup:
+        return progress / warmup + 1e-3
+    return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (progress - warmup) / (1.0 - warmup))))
+
+
+def _validation_batches(config: TrainConfig) -> list[WindowBatch]:
+    clips = [make_clip(_VALIDATION_SEED, number) for number in range(config.validation_clips)]
+    rng = np.random.default_rng(_VALIDATION_SEED)
+    count = max(1, config.validation_windows // config.batch)
+    return [sample_windows(clips, config.batch, config.side_px, rng) for _ in range(count)]

@@ -1,0 +1,44 @@
+/** From localizations per pixel to colours, as core/cellstorm/rendering.py does it. */
+import { DEFAULT_GAMMA, DEFAULT_PERCENTILE, HOT } from "./generated/tables";
+
+const LEVELS = 1024;
+/** A prime, so that samples fall in step neither with rows nor with camera pixels. */
+const STRIDE = 29;
+const ENOUGH_SAMPLES = 4096;
+
+/** The percentile of all values that are not zero; 0 when there are none. Large images are sampled. */
+export function whiteLevel(values: Float32Array, percentile: number = DEFAULT_PERCENTILE): number {
+  let lit = litValues(values, STRIDE);
+  if (lit.length < ENOUGH_SAMPLES) lit = litValues(values, 1);
+  if (lit.length === 0) return 0;
+  lit.sort();
+  const place = (percentile / 100) * (lit.length - 1);
+  const below = lit[Math.floor(place)]!;
+  return below + (lit[Math.ceil(place)]! - below) * (place - Math.floor(place));
+}
+
+/** Every `stride`th value, without zeros. */
+function litValues(values: Float32Array, stride: number): Float32Array {
+  const lit = new Float32Array(Math.ceil(values.length / stride));
+  let count = 0;
+  for (let index = 0; index < values.length; index += stride) {
+    if (values[index]! > 0) lit[count++] = values[index]!;
+  }
+  return lit.subarray(0, count);
+}
+
+/** Colours of LEVELS steps of brightness, gamma applied; each as one little-endian RGBA word of ImageData. */
+export function colourTable(gamma: number = DEFAULT_GAMMA): Uint32Array {
+  const table = new Uint32Array(LEVELS);
+  for (let level = 0; level < LEVELS; level++) {
+    const step = Math.round(255 * (level / (LEVELS - 1)) ** gamma);
+    const [red, green, blue] = [0, 2, 4].map((digit) => Number.parseInt(HOT.substring(6 * step + digit, 6 * step + digit + 2), 16));
+    table[level] = ((255 << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
+  }
+  return table;
+}
+
+/** Place in the colour table of a value, `white` and more being the last. */
+export function levelOf(value: number, white: number): number {
+  return value >= white ? LEVELS - 1 : Math.round((value / white) * (LEVELS - 1));
+}

@@ -1,0 +1,145 @@
+"""Writes what the page shares with the server, from the server's own definitions, so that nothing is written twice.
+
+    src/generated/models.schema.json   JSON Schema of what travels as JSON; `npm run types` turns it into models.ts
+    src/generated/tables.ts            columns of the rows in binary messages; the colour map and how brightness is chosen
+    src/generated/examples.json        binary messages and a reconstruction as the server makes them, for the page's tests
+
+Run `python phone_client/tools/schema.py && npm --prefix phone_client run types` after a change of the models;
+tests/unit/test_generated_types.py fails until then.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from pydantic import BaseModel
+from pydantic.json_schema import JsonSchemaMode, models_json_schema
+
+from cellstorm import localizations, messages, rendering
+from cellstorm.acquisitions import FOLLOWS, Acquisition, AcquisitionSettings
+from cellstorm.localizations import LOCALIZATION, Localizations
+from cellstorm.reconstruction import Reconstruction, default_output_pixel_nm
+
+GENERATED: Final = Path(__file__).resolve().parent.parent / "src" / "generated"
+
+_MODELS: Final[tuple[tuple[type[BaseModel], JsonSchemaMode], ...]] = (
+    (AcquisitionSettings, "validation"),
+    (Acquisition, "serialization"),
+    (messages.Opening, "serialization"),
+    (messages.Progress, "serialization"),
+    (messages.Closing, "serialization"),
+)
+
+_SENT_BY_PAGE: Final = {"NewAcquisition"}
+
+_FIELD_PX: Final = (8, 6)
+_PIXEL_SIZE_NM: Final = 100.0
+
+
+def models_schema() -> dict[str, Any]:
+    """JSON Schema with one definition per model; `NewAcquisition` is AcquisitionSettings as they are sent."""
+    _, schema = models_json_schema(_MODELS, title="Models")
+    text = json.dumps(schema).replace("AcquisitionSettings-Input", "NewAcquisition")
+    definitions = json.loads(text.replace("AcquisitionSettings-Output", "AcquisitionSettings"))["$defs"]
+    for name, definition in definitions.items():
+        definition["title"] = name
+        properties = definition.get("properties", {})
+        for field in properties.values():
+            field.pop("title", None)  # would become a named type of its own
+        if properties and name not in _SENT_BY_PAGE:
+            definition["required"] = list(properties)  # the server writes defaults out
+    return {"title": "Models", "$defs": definitions}
+
+
+def tables() -> str:
+    """A TypeScript module of constants."""
+    offsets = {name: offset for name, (_, offset) in (LOCALIZATION.fields or {}).items()}
+    columns = [
+        {"name": c.name, "dtype": c.dtype, "offset": offsets[c.name], "unit": c.unit, "meaning": c.meaning}
+        for c in localizations.COLUMNS
+    ]
+    follows = {state.value: sorted(state.value for state in following) for state, following in FOLLOWS.items()}
+    hot = "".join(f"{red:02x}{green:02x}{blue:02x}" for red, green, blue in rendering.palette("hot").tolist())
+    return "\n".join(
+        (
+            "// Made by tools/schema.py from the server's definitions; not to be edited.",
+            f"export const COLUMNS = {json.dumps(columns)} as const;",
+            f"export const ROW_BYTES = {LOCALIZATION.itemsize};",
+            f"export const SNAPSHOT = {messages.SNAPSHOT};",
+            f"export const DELTA = {messages.DELTA};",
+            f"export const FOLLOWS = {json.dumps(follows)} as const;",
+            f"export const DEFAULT_PERCENTILE = {rendering.DEFAULT_PERCENTILE};",
+            f"export const DEFAULT_GAMMA = {rendering.DEFAULT_GAMMA};",
+            "/** 256 colours from nothing to brightest, six hexadecimal digits each. */",
+            f'export const HOT = "{hot}";',
+            "",
+        )
+    )
+
+
+def examples() -> dict[str, Any]:
+    """Messages with their rows, and the server's image of these rows. Binary data is base64."""
+    table = _example_localizations()
+    snapshot = messages.BinaryMessage(messages.SNAPSHOT, table[:9], frames_processed=5, end_frame=7, left_out=0)
+    delta = messages.BinaryMessage(messages.DELTA, table[9:], frames_processed=11, end_frame=12, left_out=2)
+    output_pixel_nm = default_output_pixel_nm(_PIXEL_SIZE_NM)
+    drawn = Reconstruction(*_FIELD_PX, _PIXEL_SIZE_NM, output_pixel_nm, "gaussian").add(table).snapshot()
+    return {
+        "snapshot": _base64(snapshot.to_bytes()),
+        "delta": _base64(delta.to_bytes()),
+        "rows": [dict(zip(table.dtype.names or (), row, strict=True)) for row in table.tolist()],
+        "image": {
+            "field_px": _FIELD_PX,
+            "pixel_size_nm": _PIXEL_SIZE_NM,
+            "output_pixel_nm": output_pixel_nm,
+            "height_width": drawn.image.shape,
+            "float32": _base64(drawn.image.astype("<f4").tobytes()),
+            "outside": drawn.outside,
+        },
+        "scale_bars_nm": {str(width): rendering.scale_bar_nm(width) for width in (40, 700, 12_800, 51_200, 99_000)},
+    }
+
+
+def _example_localizations() -> Localizations:
+    """Within the field, at and over its edges; sharper and wider than the image can show; without a precision."""
+    random = np.random.default_rng(3)
+    table = np.zeros(16, LOCALIZATION)
+    table["frame"] = np.sort(random.integers(0, 12, len(table)))
+    table["x_nm"] = random.uniform(-50, 750, len(table))
+    table["y_nm"] = random.uniform(-50, 550, len(table))
+    table["photons"] = random.uniform(100, 2000, len(table))
+    table["background_photons"] = 10
+    table["precision_nm"] = random.uniform(5, 40, len(table))
+    table["psf_sigma_nm"] = 140
+    table["probability"] = random.uniform(0.5, 1, len(table))
+    table["x_nm"][:4] = (-49.5, 749.5, 760, 300)  # the third lies outside
+    table["precision_nm"][:4] = (20, 300, 20, 1)
+    return table
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def generated_files() -> dict[str, str]:
+    """Contents by file name."""
+    return {
+        "models.schema.json": json.dumps(models_schema(), indent=2) + "\n",
+        "tables.ts": tables(),
+        "examples.json": json.dumps(examples(), indent=1) + "\n",
+    }
+
+
+def main() -> None:
+    """Write them all."""
+    GENERATED.mkdir(parents=True, exist_ok=True)
+    for name, text in generated_files().items():
+        (GENERATED / name).write_text(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,158 @@
+"""Hands chunks to the store and asks for them to be localized; what the store has no room for waits on disk.
+
+A live chunk is never refused: over the budget, or while Redis is away, it is spooled, and follows in its order when there
+is room. A batch upload waits instead. All calls block; the gateway makes them in threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from pathlib import Path
+
+import structlog
+
+from cellstorm.chunks import Chunk
+from cellstorm.errors import AcquisitionNotFound, StoreUnavailable
+from cellstorm.settings import Settings
+from cellstorm.store import FAILED_CONNECTION, PutOutcome, Store
+from cellstorm_server.kept_video import kept_chunks
+from cellstorm_server.library import Library
+from cellstorm_server.queueing import JobQueues
+
+log = structlog.get_logger()
+
+_ROOM_CHECK_S = 1.0
+_WAIT_S = 0.1
+
+
+class Feeder:
+    """One per gateway."""
+
+    def __init__(self, store: Store, queues: JobQueues, library: Library, settings: Settings) -> None:
+        self._store = store
+        self._queues = queues
+        self._library = library
+        self._settings = settings
+        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._has_room = True
+        self._room_checked_at = 0.0
+
+    def put(self, acquisition_id: str, chunk: Chunk) -> None:
+        """Take a live chunk, for good: when this returns it is in the store or on disk.
+
+        Raises
+        ------
+        AcquisitionNotFound
+            If the acquisition was deleted.
+        StorageFull
+            If the chunk must wait and the disk has no room.
+        """
+        with self._locks[acquisition_id]:
+            if self.spooled(acquisition_id) or not self._offer(acquisition_id, chunk, live=True):
+                self._spool(acquisition_id, chunk)
+
+    def put_waiting(self, acquisition_id: str, chunk: Chunk, *, stop: threading.Event) -> None:
+        """Take a chunk of an upload as soon as there is room; returns early when `stop` is set.
+
+        Raises
+        ------
+        AcquisitionNotFound
+            If the acquisition was deleted.
+        StoreUnavailable
+            If the store has lost earlier chunks: feed the upload from its beginning again.
+        """
+        while not stop.is_set():
+            if self._offer(acquisition_id, chunk, live=False):
+                return
+            stop.wait(_WAIT_S)
+
+    def spooled(self, acquisition_id: str) -> list[Path]:
+        """Chunks that wait on disk, oldest first."""
+        return sorted(path for path in self._library.spool(acquisition_id).glob("*") if path.suffix != ".part")
+
+    def next_position(self, acquisition_id: str) -> tuple[int, int]:
+        """Number and first frame of the chunk that comes next."""
+        with self._locks[acquisition_id]:
+            if waiting := self.spooled(acquisition_id):
+                header = Chunk.from_bytes(waiting[-1].read_bytes()).header
+                return header.number + 1, header.next_frame
+            chunks = self._store.field(acquisition_id, "chunks_received")
+            frames = self._store.field(acquisition_id, "next_frame")
+            return int(chunks or 0), int(frames or 0)
+
+    def drain(self) -> None:
+        """Move what waits on disk into the store, as far as there is room."""
+        for acquisition_id in self._library.ids():
+            if self.spooled(acquisition_id):
+                try:
+                    self._drain(acquisition_id)
+                except AcquisitionNotFound:
+                    self._locks.pop(acquisition_id, None)
+
+    def _drain(self, acquisition_id: str) -> None:
+        with self._locks[acquisition_id]:
+            for path in self.spooled(acquisition_id):
+                if not self._offer(acquisition_id, Chunk.from_bytes(path.read_bytes()), live=True):
+                    return
+                path.unlink()
+                self._tell_spooled(acquisition_id)
+
+    def _offer(self, acquisition_id: str, chunk: Chunk, *, live: bool) -> bool:
+        """Whether the store has the chunk now, or had it before."""
+        try:
+            outcome = self._put(acquisition_id, chunk)
+            if outcome == "early" and live:
+                self._put_lost(acquisition_id, chunk.header.number)
+                outcome = self._put(acquisition_id, chunk)
+            if outcome == "stored":
+                self._queues.enqueue(acquisition_id, chunk.header.number, live=live)
+        except FAILED_CONNECTION as error:
+            # The chunk may be in the store all the same; offering it again tells ("known").
+            log.warning("store away", acquisition=acquisition_id, error=str(error))
+            self._room_checked_at = 0.0
+            return False
+        if outcome == "gone":
+            raise AcquisitionNotFound(f"acquisition {acquisition_id} was deleted while it was receiving")
+        if outcome == "early":
+            raise StoreUnavailable("Redis has lost chunks of this acquisition; they are read again")
+        return outcome != "full"
+
+    def _put_lost(self, acquisition_id: str, stop: int) -> None:
+        """Redis came back with an older state: what it has lost is still in the kept video."""
+        first = int(self._store.field(acquisition_id, "chunks_received") or 0)
+        for chunk in kept_chunks(self._library.parts(acquisition_id), first, stop):
+            if self._put(acquisition_id, chunk) != "stored":
+                return
+            self._queues.enqueue(acquisition_id, chunk.header.number, live=True)
+
+    def _put(self, acquisition_id: str, chunk: Chunk) -> PutOutcome:
+        if not self._room_in_all():
+            return "full"
+        return self._store.put_chunk(acquisition_id, chunk, budget_bytes=self._settings.chunk_budget_bytes)
+
+    def _room_in_all(self) -> bool:
+        """Whether all waiting chunks together are within their budget, as of a second ago."""
+        if time.monotonic() - self._room_checked_at > _ROOM_CHECK_S:
+            waiting = self._store.waiting_bytes(self._store.ids())
+            self._has_room = waiting < self._settings.total_chunk_budget_bytes
+            self._room_checked_at = time.monotonic()
+        return self._has_room
+
+    def _spool(self, acquisition_id: str, chunk: Chunk) -> None:
+        data = chunk.to_bytes()
+        self._library.check_room(len(data))
+        folder = self._library.spool(acquisition_id)
+        folder.mkdir(parents=True, exist_ok=True)
+        path = folder / f"{chunk.header.number:08d}"
+        part = path.with_suffix(".part")
+        part.write_bytes(data)
+        part.rename(path)
+        self._tell_spooled(acquisition_id)
+
+    def _tell_spooled(self, acquisition_id: str) -> None:
+        try:
+            self._store.set_fields(acquisition_id, spooled_chunks=len(self.spooled(acquisition_id)))
+        except FAILED_CONNECTION:
+            return  # told with the next one; the files themselves are what counts

@@ -1,0 +1,1 @@
+"""WebRTC ingest: from a phone's offer to chunks in the store and a kept video, without decoding."""

@@ -1,0 +1,218 @@
+"""One phone's connection to an acquisition: encoded frames in; kept video and chunks out; and a watch on its silence.
+
+Peer ── frames, on the event loop ──► bounded queue ──► thread: cut → keep on disk → store
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from typing import Final, Literal
+
+import structlog
+from cellstorm.mp4 import FragmentedWriter
+
+from cellstorm.acquisitions import State
+from cellstorm.chunks import Chunk
+from cellstorm.cutting import ChunkCutter, CutChunk
+from cellstorm.errors import CellstormError
+from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
+from cellstorm.roi import RegionOfInterest
+from cellstorm.settings import Settings
+from cellstorm.store import FAILED_CONNECTION, Store
+from cellstorm_server.feeder import Feeder
+from cellstorm_server.ingest.assembly import EncodedFrame
+from cellstorm_server.ingest.pace import Pace
+from cellstorm_server.ingest.peer import Peer
+from cellstorm_server.library import Library
+
+log = structlog.get_logger()
+
+MAX_WAITING_FRAMES: Final = 600
+"""Between network and disk: twenty seconds. What comes on top is lost, and counted like any lost frame."""
+_TICK_S: Final = 0.25
+
+Ending = Literal["closed", "replaced", "silent", "disconnected", "refused", "shutting_down"]
+
+
+class Intake:
+    """What the session does with frames: all of it blocks, all of it happens in one thread at a time."""
+
+    def __init__(self, acquisition_id: str, store: Store, feeder: Feeder, library: Library) -> None:
+        self._id = acquisition_id
+        self._store = store
+        self._feeder = feeder
+        self._library = library
+        self._writer: FragmentedWriter | None = None
+        self._pace = Pace()
+        self._offset_ticks: int | None = None
+        self._roi_known = False
+        next_chunk, next_frame = feeder.next_position(acquisition_id)
+        self._cutter = ChunkCutter(first_frame=next_frame, first_chunk=next_chunk, first_timestamp=0)
+
+    def take(self, frames: list[tuple[EncodedFrame, float]]) -> None:
+        """Encoded frames with the Unix times of their arrival, in their order.
+
+        Raises
+        ------
+        CellstormError
+            If the stream cannot go on, such as for `FrameSizeChanged`; what came before is kept.
+        """
+        for frame, received_at_s in frames:
+            if self._offset_ticks is None:
+                self._offset_ticks = self._start_ticks(received_at_s) - frame.timestamp
+            lost_before = self._pace.lost_before(frame.timestamp, follows_gap=frame.follows_gap)
+            unit = AccessUnit(frame.data, frame.timestamp + self._offset_ticks, received_at_s)
+            for cut in self._cutter.add(unit, lost_before):
+                self._keep(cut)
+
+    def finish(self) -> None:
+        """Keep what is left, and close the video."""
+        try:
+            for cut in self._cutter.finish():
+                self._keep(cut)
+        finally:
+            if self._writer is not None:
+                self._writer.close()
+
+    def _start_ticks(self, received_at_s: float) -> int:
+        """Where this session begins on the acquisition's clock, which runs from the first frame of its first session."""
+        started = self._store.field(self._id, "started_at")
+        if started is None:
+            self._store.set_fields(self._id, started_at=received_at_s)
+            return 0
+        return round((received_at_s - float(started)) * TICKS_PER_SECOND)
+
+    def _keep(self, cut: CutChunk) -> None:
+        """On disk first: should the process die in between, the chunk is read back from there."""
+        if cut.chunk is not None and not self._roi_known:
+            self._decide_roi(cut.chunk)
+        if self._writer is None:
+            self._library.check_room()
+            self._writer = FragmentedWriter(self._library.new_part(self._id), cut.units[0])
+        self._writer.append(cut.units)
+        if cut.chunk is not None:
+            self._feeder.put(self._id, cut.chunk)
+
+    def _decide_roi(self, chunk: Chunk) -> None:
+        header = chunk.header
+        acquisition = self._store.get(self._id)
+        acquisition.check_frame_size(header.width, header.height)
+        if acquisition.roi is None:
+            wanted = acquisition.settings.roi or RegionOfInterest.default(header.width, header.height)
+            roi = wanted.check_inside(header.width, header.height)
+            self._store.set_frame_size(self._id, header.width, header.height, roi)
+        self._roi_known = True
+
+
+class Session:
+    """Runs until the phone leaves, falls silent, or is told to go; then all that came is in the store or on disk."""
+
+    def __init__(
+        self, session_id: str, acquisition_id: str, peer: Peer, intake: Intake, store: Store, settings: Settings
+    ) -> None:
+        self.id = session_id
+        self.acquisition_id = acquisition_id
+        self._peer = peer
+        self._intake = intake
+        self._store = store
+        self._settings = settings
+        self._waiting: deque[tuple[EncodedFrame, float]] = deque(maxlen=MAX_WAITING_FRAMES)
+        self._arrived = asyncio.Event()
+        self._newest_at = time.monotonic()
+        self._is_receiving = False
+        self._ending: Ending | None = None
+        self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
+        self.frames_received = 0
+        self.frames_dropped = 0
+
+    async def end(self, ending: Ending) -> None:
+        """End it, and wait until everything that came is kept. Again is no error."""
+        self._ending = self._ending or ending
+        self._arrived.set()
+        await asyncio.shield(self._task)
+
+    @property
+    def is_over(self) -> bool:
+        return self._task.done()
+
+    async def _run(self) -> None:
+        helpers = [asyncio.create_task(self._receive()), asyncio.create_task(self._watch())]
+        try:
+            await self._process()
+        except (CellstormError, *FAILED_CONNECTION) as error:
+            self._ending = "refused"
+            await self._tell_error(str(error))
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+            await self._peer.close()
+            await self._close_down()
+            log.info("session over", session=self.id, acquisition=self.acquisition_id, ending=self._ending)
+
+    async def _receive(self) -> None:
+        """From the peer's queue, which has no bound, into ours, which has one."""
+        async for frame in self._peer.frames():
+            if len(self._waiting) == MAX_WAITING_FRAMES:
+                self.frames_dropped += 1
+            self._waiting.append((frame, time.time()))
+            self.frames_received += 1
+            self._newest_at = time.monotonic()
+            self._arrived.set()
+        self._ending = self._ending or "disconnected"
+        self._arrived.set()
+
+    async def _process(self) -> None:
+        while True:
+            await self._arrived.wait()
+            self._arrived.clear()
+            frames = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            if frames:
+                await asyncio.to_thread(self._intake.take, frames)
+            if self._ending is not None and not self._waiting:
+                return
+
+    async def _watch(self) -> None:
+        """Ask for key frames; notice silence, and that it is over; end what nobody sends to any more."""
+        asked_at = 0.0
+        while self._ending is None:
+            now = time.monotonic()
+            silent_s = now - self._newest_at
+            if silent_s > self._settings.freed_after_s:
+                self._ending = "silent"
+            elif self._peer.ended.is_set():
+                self._ending = "disconnected"
+            if now - asked_at >= self._settings.key_frame_interval_s:
+                asked_at = now
+                await self._peer.request_key_frame()
+            await self._tell_receiving(bool(self._waiting) or silent_s < self._settings.silent_after_s)
+            await asyncio.sleep(_TICK_S)
+        self._arrived.set()
+
+    async def _tell_receiving(self, is_receiving: bool) -> None:
+        """The first frame, not the connection, makes an acquisition `receiving`; silence makes it `waiting` again."""
+        if is_receiving == self._is_receiving or (is_receiving and not self.frames_received):
+            return
+        state = State.RECEIVING if is_receiving else State.WAITING
+        try:
+            await asyncio.to_thread(self._store.transition, self.acquisition_id, state)
+        except FAILED_CONNECTION:
+            return  # asked again at the next tick
+        except CellstormError:  # finished or deleted meanwhile
+            self._ending = self._ending or "closed"
+        self._is_receiving = is_receiving
+
+    async def _close_down(self) -> None:
+        try:
+            await asyncio.to_thread(self._intake.finish)
+        except CellstormError as error:
+            await self._tell_error(str(error))
+        await self._tell_receiving(False)
+
+    async def _tell_error(self, error: str) -> None:
+        log.warning("session", session=self.id, acquisition=self.acquisition_id, error=error)
+        with contextlib.suppress(CellstormError, *FAILED_CONNECTION):
+            await asyncio.to_thread(self._store.set_fields, self.acquisition_id, error=error)

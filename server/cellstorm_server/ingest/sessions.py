@@ -1,0 +1,111 @@
+"""All sessions of this gateway: at most one per acquisition, at most so many in all."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+
+from cellstorm.acquisitions import State
+from cellstorm.errors import Busy, SessionNotFound, WrongState
+from cellstorm.settings import Settings
+from cellstorm.store import Store
+from cellstorm_server.feeder import Feeder
+from cellstorm_server.ingest.peer import Peer
+from cellstorm_server.ingest.session import Intake, Session
+from cellstorm_server.library import Library
+
+
+class Sessions:
+    """Opens and ends them."""
+
+    def __init__(self, store: Store, feeder: Feeder, library: Library, settings: Settings) -> None:
+        self._store = store
+        self._feeder = feeder
+        self._library = library
+        self._settings = settings
+        self._by_id: dict[str, Session] = {}
+        self._opening: dict[str, asyncio.Lock] = {}
+
+    async def open(self, acquisition_id: str, offer: str, client: str) -> tuple[str, str]:
+        """A session's id and the answer to the offer that came from the address `client`.
+
+        A phone that publishes again (after a lost link, say) replaces its old session and continues the same image.
+
+        Raises
+        ------
+        Busy, StorageFull
+            If there is no place for another phone.
+        WrongState
+            If the acquisition takes no more frames.
+        InvalidOffer
+            If the offer cannot be answered.
+        """
+        async with self._opening.setdefault(acquisition_id, asyncio.Lock()):
+            await self._check_place(acquisition_id)
+            peer = Peer(self._settings)
+            try:
+                answer = await peer.answer(offer, client)
+                await self._end_of(acquisition_id, "replaced")
+                intake = await asyncio.to_thread(Intake, acquisition_id, self._store, self._feeder, self._library)
+            except BaseException:
+                await peer.close()
+                raise
+            session = Session(secrets.token_urlsafe(12), acquisition_id, peer, intake, self._store, self._settings)
+            self._by_id[session.id] = session
+            return session.id, answer
+
+    def acquisition_of(self, session_id: str) -> str:
+        """The acquisition that a session belongs to.
+
+        Raises
+        ------
+        SessionNotFound
+            If it is over, or never was.
+        """
+        return self._get(session_id).acquisition_id
+
+    async def close(self, session_id: str) -> None:
+        """End a session; all that came is kept when this returns.
+
+        Raises
+        ------
+        SessionNotFound
+            If it is over, or never was.
+        """
+        await self._get(session_id).end("closed")
+
+    async def close_acquisition(self, acquisition_id: str) -> None:
+        """End the acquisition's session, if it has one."""
+        await self._end_of(acquisition_id, "closed")
+
+    async def shutdown(self) -> None:
+        """End all; their phones may publish again to whoever comes next."""
+        await asyncio.gather(*(session.end("shutting_down") for session in self._by_id.values()))
+
+    @property
+    def active(self) -> list[Session]:
+        """Sessions that are not over."""
+        return [session for session in self._by_id.values() if not session.is_over]
+
+    def _get(self, session_id: str) -> Session:
+        session = self._by_id.get(session_id)
+        if session is None or session.is_over:
+            raise SessionNotFound("there is no such session; it may have ended")
+        return session
+
+    async def _end_of(self, acquisition_id: str, ending: str) -> None:
+        for session in self.active:
+            if session.acquisition_id == acquisition_id:
+                await session.end("replaced" if ending == "replaced" else "closed")
+
+    async def _check_place(self, acquisition_id: str) -> None:
+        self._by_id = {session.id: session for session in self.active}
+        others = [session for session in self.active if session.acquisition_id != acquisition_id]
+        if len(others) >= self._settings.max_sessions:
+            raise Busy("all places for phones are taken; try again when another phone has stopped")
+        await asyncio.to_thread(self._library.check_room)
+        acquisition = await asyncio.to_thread(self._store.get, acquisition_id)
+        is_upload = await asyncio.to_thread(self._library.upload(acquisition_id).exists)
+        if acquisition.state not in (State.WAITING, State.RECEIVING) or is_upload:
+            raise WrongState(f"the acquisition is {acquisition.state} and takes no more video; start a new acquisition")
+        await asyncio.to_thread(self._store.set_fields, acquisition_id, live=1)

@@ -1,0 +1,90 @@
+"""The live view: a WebSocket of localizations, and server-sent events of progress."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Header, WebSocket, WebSocketDisconnect
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from cellstorm.acquisitions import State
+from cellstorm.errors import AcquisitionNotFound, CellstormError
+from cellstorm_server.access import SUBPROTOCOL, AcquisitionId, require_access
+from cellstorm_server.follower import Follower
+from cellstorm_server.problems import as_problem
+from cellstorm_server.services import Current
+
+router = APIRouter(prefix="/acquisitions/{acquisition_id}", tags=["live view"])
+
+EVENT_POLL_S: Final = 0.25
+
+
+@router.websocket("/live")
+async def live(acquisition_id: str, websocket: WebSocket, services: Current) -> None:
+    """All localizations so far, then what is new as it comes (cellstorm.messages)."""
+    try:
+        await require_access(services, acquisition_id, websocket)
+        follower = services.followers.of(acquisition_id)
+        await follower.read()
+    except CellstormError as error:
+        await websocket.send_denial_response(as_problem(error))
+        return
+    chosen = SUBPROTOCOL if SUBPROTOCOL in websocket.scope.get("subprotocols", []) else None
+    await websocket.accept(subprotocol=chosen)
+    sending = asyncio.create_task(_send(websocket, follower))
+    leaving = asyncio.create_task(_until_left(websocket))
+    try:
+        await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (sending, leaving):
+            task.cancel()
+        await asyncio.gather(sending, leaving, return_exceptions=True)
+    if sending.done() and not sending.cancelled():
+        sending.result()
+
+
+async def _send(websocket: WebSocket, follower: Follower) -> None:
+    with suppress(WebSocketDisconnect):
+        async with follower.watch() as (viewer, opening):
+            await websocket.send_text(opening)
+            async for message in viewer.messages(follower.view):
+                if isinstance(message, bytes):
+                    await websocket.send_bytes(message)
+                else:
+                    await websocket.send_text(message)
+            await websocket.close()
+
+
+async def _until_left(websocket: WebSocket) -> None:
+    """A viewer has nothing to say; what it sends is read to notice its leaving."""
+    while (await websocket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+@router.get("/events", response_class=EventSourceResponse)
+async def events(
+    acquisition_id: AcquisitionId, services: Current, last_event_id: Annotated[str | None, Header()] = None
+) -> AsyncIterator[ServerSentEvent]:
+    """The acquisition whenever it has changed; `state` where its state is another, `progress` otherwise.
+
+    Each event tells all there is to know, so that resuming after `Last-Event-ID` needs the newest one only. The stream ends
+    with the acquisition; a client that is told `finished` or `failed` need not come back.
+    """
+    follower = services.followers.of(acquisition_id)
+    seen, state = last_event_id, None
+    while state not in (State.FINISHED, State.FAILED):
+        try:
+            view = await follower.read(max_age_s=EVENT_POLL_S)
+        except AcquisitionNotFound:
+            return
+        acquisition = view.acquisition
+        is_over = acquisition.state in (State.FINISHED, State.FAILED)
+        if view.event != seen or is_over:
+            kind = "progress" if acquisition.state is state else "state"
+            yield ServerSentEvent(data=acquisition, event=kind, id=view.event)
+        seen, state = view.event, acquisition.state
+        if not is_over:
+            await asyncio.sleep(EVENT_POLL_S)

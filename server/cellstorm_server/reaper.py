@@ -1,0 +1,64 @@
+"""Asks again for chunks that nobody works on: their worker was killed, or their job was lost with a queue.
+
+A chunk is pending in the store until it is committed. While a worker has it, the worker renews its claim; one that
+nobody has claimed for a while is either still in a queue, where it is left, or lost, and is put there again. Asking once
+too often does no harm. Of all gateways one does this at a time.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import structlog
+
+from cellstorm.acquisitions import State
+from cellstorm.errors import AcquisitionNotFound
+from cellstorm.jobs import LEASE_S
+from cellstorm.store import Store
+from cellstorm_server.queueing import JobQueues, job_name
+
+GRACE_S: Final = 1.0
+"""Between a claim's end, or the moment in which a chunk is stored, and the question what became of it."""
+_LOCK_S: Final = 3.0
+_HOUSEKEEPING_S: Final = 30.0
+log = structlog.get_logger()
+
+
+class Reaper:
+    """One gateway's; `holder` names the gateway among others."""
+
+    def __init__(self, store: Store, queues: JobQueues, holder: str) -> None:
+        self._store = store
+        self._queues = queues
+        self._holder = holder
+        self._tidied_at = 0.0
+
+    def sweep(self, now: float) -> int:
+        """Ask again for what is lost at Unix time `now`; how many chunks that were. To be called about once a second."""
+        if not self._store.try_lock("reaper", self._holder, _LOCK_S):
+            return 0
+        if now - self._tidied_at > _HOUSEKEEPING_S:
+            self._tidied_at = now
+            self._queues.forget_dead_workers()
+        overdue = self._store.overdue(now - GRACE_S)
+        if not overdue:
+            return 0
+        waiting = self._queues.waiting()
+        return sum(self._recover(key, numbers, waiting, now) for key, numbers in overdue.items())
+
+    def _recover(self, acquisition_id: str, numbers: list[int], waiting: set[str], now: float) -> int:
+        try:
+            if self._store.get(acquisition_id).state is State.FAILED:
+                self._store.discard_pending(acquisition_id)
+                return 0
+        except AcquisitionNotFound:  # deleted since the chunks were looked up
+            return 0
+        live = self._store.field(acquisition_id, "live") == "1"
+        lost = [number for number in numbers if job_name(acquisition_id, number) not in waiting]
+        # First, so that a worker which begins at once has the last word on when to ask.
+        self._store.postpone(acquisition_id, numbers, now + LEASE_S)
+        for number in lost:
+            self._queues.enqueue(acquisition_id, number, live=live)
+        if lost:
+            log.warning("chunks asked for again", acquisition=acquisition_id, chunks=lost)
+        return len(lost)

@@ -1,0 +1,137 @@
+"""A generator as an ONNX Runtime session, on the provider that was asked for or not at all."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+from cellstorm import zoo
+from cellstorm.errors import ModelUnavailable, RuntimeUnavailable
+from cellstorm.generator import EMITTER_CHANNELS, GeneratorSpec
+
+Provider = Literal["cpu", "cuda"]
+
+_CUDA: Final = "CUDAExecutionProvider"
+_EXTERNAL_DATA: Final = b"\x0a\x08location"
+"""As an ONNX file spells the key of an external tensor's file name (TensorProto.external_data, onnx.proto)."""
+_KEPT: Final = 3
+
+
+class OnnxGenerator:
+    """Predicts emitters; the same input gives the same output, to the bit, on the same machine.
+
+    Raises
+    ------
+    ModelUnavailable
+        If the weights are not a generator as its specification describes it.
+    RuntimeUnavailable
+        If the provider is not usable here.
+    """
+
+    def __init__(self, spec: GeneratorSpec, weights: bytes, *, provider: Provider = "cpu", threads: int = 0) -> None:
+        self._spec = spec
+        if _EXTERNAL_DATA in weights:
+            raise ModelUnavailable(f"generator {spec.name} refers to other files; export it into one file")
+        check_provider(provider)
+        try:
+            session = ort.InferenceSession(weights, _options(threads), providers=_providers(provider))
+        except Exception as error:  # its errors share no other base class
+            raise ModelUnavailable(f"generator {spec.name} cannot be loaded; install it anew") from error
+        # ONNX Runtime falls back to the processor with only a warning.
+        if provider == "cuda" and session.get_providers()[0] != _CUDA:
+            raise RuntimeUnavailable(_no_cuda())
+        self._session = session
+        self._input = session.get_inputs()[0].name
+        self._check()
+
+    @property
+    def spec(self) -> GeneratorSpec:
+        return self._spec
+
+    def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From (batch, time, height, width) counts to (batch, channels, height, width)."""
+        (predicted,) = self._session.run(None, {self._input: windows})
+        emitters: NDArray[np.float32] = predicted
+        return emitters
+
+    def _check(self) -> None:
+        side = 4 * self._spec.size_multiple
+        try:
+            shape = self.predict(np.zeros((1, self._spec.context_frames, side, side), np.float32)).shape
+        except Exception as error:  # its errors share no other base class
+            raise ModelUnavailable(f"generator {self._spec.name} does not take what its package says") from error
+        if shape != (1, len(EMITTER_CHANNELS), side, side):
+            raise ModelUnavailable(f"generator {self._spec.name} gives {shape}, not what its package says")
+
+
+class WarmGenerators:
+    """The generators that were used last, ready to run."""
+
+    def __init__(self, folder: Path | None, *, provider: Provider = "cpu", threads: int = 0) -> None:
+        self._folder = folder
+        self._provider: Provider = provider
+        self._threads = threads
+        self._kept: OrderedDict[str, OnnxGenerator] = OrderedDict()
+
+    def get(self, name: str) -> OnnxGenerator:
+        """The zoo's generator of that name.
+
+        Raises
+        ------
+        ModelUnavailable
+            If there is none, or its files are not as published.
+        RuntimeUnavailable
+            If the provider is not usable here.
+        """
+        if name not in self._kept:
+            entry = zoo.entry(name, self._folder)
+            weights = entry.weights_path().read_bytes()
+            self._kept[name] = OnnxGenerator(entry.spec, weights, provider=self._provider, threads=self._threads)
+        self._kept.move_to_end(name)
+        while len(self._kept) > _KEPT:
+            self._kept.popitem(last=False)
+        return self._kept[name]
+
+
+def check_provider(provider: Provider) -> None:
+    """Nothing, if this machine's ONNX Runtime has the provider.
+
+    Raises
+    ------
+    RuntimeUnavailable
+        If it has not.
+    """
+    if provider == "cpu":
+        return
+    if _CUDA not in ort.get_available_providers():
+        raise RuntimeUnavailable(_no_cuda())
+    ort.preload_dlls()  # CUDA and cuDNN of the packages beside it, rather than of the system
+
+
+def _no_cuda() -> str:
+    return (
+        "CUDA was asked for and is not there: it needs an NVIDIA GPU with its driver, and "
+        "pip uninstall onnxruntime, then pip install 'cellstorm[gpu]'; or set CELLSTORM_PROVIDER=cpu"
+    )
+
+
+def _options(threads: int) -> ort.SessionOptions:
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    # Threads that wait for work sleep, rather than take a core that another worker or the gateway needs.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def _providers(provider: Provider) -> list[Any]:
+    if provider == "cpu":
+        return ["CPUExecutionProvider"]
+    # Without TF32, whose ten bits of mantissa would show in positions; without a search that may end differently.
+    return [(_CUDA, {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"})]
