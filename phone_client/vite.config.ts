@@ -4,7 +4,6 @@ import { defineConfig } from "vite";
 export default defineConfig({
   base: "/",
   build: {
-    target: ["es2022", "chrome110", "firefox115", "safari16.4"],
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },

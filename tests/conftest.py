@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.redis_server import RedisServer
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 
@@ -16,3 +19,18 @@ def shared() -> Path:
     if not (folder / "bench").is_dir():
         pytest.skip("needs ../shared, which lies beside the checkout where cellSTORM is developed")
     return folder
+
+
+@pytest.fixture
+def redis_server(tmp_path: Path) -> Iterator[RedisServer]:
+    """A real Redis of this test's own, which can be restarted."""
+    folder = tmp_path / "redis"
+    folder.mkdir()
+    with RedisServer(folder) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer) -> str:
+    """Address of `redis_server`."""
+    return redis_server.url

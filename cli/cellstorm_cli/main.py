@@ -9,49 +9,58 @@ from __future__ import annotations
 import importlib
 import sys
 from collections.abc import Sequence
-from typing import Final
+from typing import Final, NamedTuple
 
 import typer
 
 from cellstorm.errors import CellstormError
 
+
+class Command(NamedTuple):
+    """Where a command is, as a function of its name, and what it is for."""
+
+    module: str
+    help: str
+
+
 COMMANDS: Final = {
-    "up": "cellstorm_cli.service",
-    "demo": "cellstorm_cli.demo",
-    "reconstruct": "cellstorm_cli.reconstruct",
-    "submit": "cellstorm_cli.submit",
-    "publish": "cellstorm_cli.publish",
-    "gateway": "cellstorm_cli.service",
-    "worker": "cellstorm_cli.service",
-    "simulate": "cellstorm_cli.models",
-    "train": "cellstorm_cli.models",
-    "export": "cellstorm_cli.models",
-    "doctor": "cellstorm_cli.doctor",
+    "up": Command("service", "Run everything on this machine until Ctrl-C: Redis, a gateway and workers."),
+    "demo": Command("demo", "Stream a simulated sample through the whole path, and score the image against the truth."),
+    "reconstruct": Command("reconstruct", "Localize the molecules of a recording and write the result folder."),
+    "submit": Command("submit", "Upload a recording to a server and fetch the results."),
+    "publish": Command("publish", "Be a phone: stream a video file to a server in real time."),
+    "gateway": Command("service", "Run a gateway: it receives phones and uploads, and shows the image."),
+    "worker": Command("service", "Run a worker: it turns chunks of video into localizations."),
+    "simulate": Command("models", "Simulate a recording of blinking molecules, with its truth."),
+    "train": Command("models", "Train a generator on simulated, compressed recordings."),
+    "export": Command("models", "Package a trained generator for the zoo."),
+    "doctor": Command("doctor", "Tell what this machine can do, what is missing, and how to get it."),
 }
-"""Where each command is: a function of its name."""
 
 BAD_INPUT: Final = 2
 """Exit code: what was given cannot be used, or what is needed is not there; one line on stderr says how to mend it."""
 
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:
-    """The command that `arguments` name, or all of them where they name none."""
+    """The command that `arguments` name; all of them, but for show, where they name none."""
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
-    names = [asked] if asked in COMMANDS else list(COMMANDS)
-    app = typer.Typer(
-        help="Super-resolution microscopy from a phone's video.",
-        no_args_is_help=True,
-        pretty_exceptions_enable=False,
-        add_completion=False,
-    )
+    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
     app.callback()(_no_command)
-    for name in names:
-        app.command(name)(getattr(importlib.import_module(COMMANDS[name]), name))
+    for name, command in COMMANDS.items():
+        if name == asked:
+            module = importlib.import_module(f"cellstorm_cli.{command.module}")
+            app.command(name, help=command.help)(getattr(module, name))
+        elif asked not in COMMANDS:
+            app.command(name, help=command.help)(_nothing)
     return app
 
 
 def _no_command() -> None:
-    """Super-resolution microscopy from a phone's video."""  # also keeps a lone command's name part of the command line
+    """Super-resolution microscopy from a phone's video."""
+
+
+def _nothing() -> None:
+    """In place of a command that was not asked for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

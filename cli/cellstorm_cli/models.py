@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +13,68 @@ from rich.console import Console
 
 from cellstorm.errors import InvalidSetting, RuntimeUnavailable
 from cellstorm.scoring import write_truth
+from cellstorm_models.structures import STRUCTURES, Structure
 
 if TYPE_CHECKING:
     from cellstorm_models.training import Evaluation
 
 _console = Console(stderr=True)
+
+
+def simulate(
+    out: Annotated[Path, typer.Option(help="Folder for video.mp4, truth.csv and config.json.")],
+    structure: Annotated[str, typer.Option(help=f"What is imaged: {', '.join(STRUCTURES)}.")] = "mixed",
+    frames: Annotated[int, typer.Option(min=1)] = 500,
+    size: Annotated[str, typer.Option(help="Width and height in pixels, even.")] = "128,128",
+    photons: Annotated[float, typer.Option(min=1.0, help="Of an emitter that is on throughout a frame.")] = 1000.0,
+    sigma_px: Annotated[float, typer.Option(min=0.5, max=5.0, help="Width of a spot, one sigma, in pixels.")] = 1.4,
+    pixel_size: Annotated[float, typer.Option(min=1.0, help="Camera pixel in the sample, nm.")] = 100.0,
+    emitters: Annotated[float, typer.Option(min=0.0, help="That shine in a frame, on average.")] = 17.0,
+    background: Annotated[float, typer.Option(min=0.0, help="Photons per pixel.")] = 10.0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same recording.")] = 0,
+    crf: Annotated[int, typer.Option(min=0, max=51, help="x264's constant rate factor; higher is worse.")] = 18,
+    bits_per_pixel: Annotated[float | None, typer.Option(min=0.001, help="Average bitrate, in place of crf.")] = None,
+) -> None:
+    """Simulate a recording of blinking molecules, compressed as a phone does, with its truth."""
+    from cellstorm_models import simulation
+    from cellstorm_models.compression import Compression, write_mp4
+
+    width, height = _even_size(size)
+    config = simulation.SimulationConfig(
+        frames=frames,
+        width=width,
+        height=height,
+        pixel_size_nm=pixel_size,
+        structure=_structure(structure),
+        emitters_per_frame=emitters,
+        photons=photons,
+        psf_sigma_px=sigma_px,
+        background_photons=background,
+    )
+    compression = Compression(crf=crf, bits_per_pixel=bits_per_pixel)
+    recording = simulation.simulate(config, np.random.default_rng(seed))
+    out.mkdir(parents=True, exist_ok=True)
+    write_mp4(out / "video.mp4", recording.counts.astype(np.uint8), compression)
+    write_truth(out / "truth.csv", recording.truth)
+    settings = {"seed": seed, "simulation": asdict(config), "compression": asdict(compression)}
+    (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def _even_size(text: str) -> tuple[int, int]:
+    try:
+        width, height = (int(part) for part in text.split(","))
+    except ValueError as error:
+        raise InvalidSetting(f"size {text!r} must be W,H in pixels, for example 128,128") from error
+    if min(width, height) < 16 or width % 2 or height % 2:
+        raise InvalidSetting(f"size {text!r}: H.264 needs an even width and height, at least 16 here")
+    return width, height
+
+
+def _structure(name: str) -> Structure:
+    for structure in STRUCTURES:
+        if structure == name:
+            return structure
+    raise InvalidSetting(f"there is no structure {name!r}; choose one of {', '.join(STRUCTURES)}")
 
 
 def train(
@@ -38,6 +95,27 @@ def train(
         config = training.TrainConfig(seed=seed, minutes=minutes, steps=steps, threads=threads)
         trainer = training.begin(out, config)
     trainer.run(out, _report)
+
+
+def export(
+    run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
+    out: Annotated[Path, typer.Option(help="Folder of the package; the generator is named as it.")],
+    version: Annotated[str, typer.Option(help="Of the generator, for example 0.1.0.")] = "0.1.0",
+    threshold: Annotated[float, typer.Option(min=0.01, max=0.99, help="Least probability that is reported.")] = 0.6,
+    bench: Annotated[
+        Path | None, typer.Option(help="Folder of videos with known truth, measured for the card.")
+    ] = None,
+) -> None:
+    """Write a run's best generator as a bioimage.io package with weights.onnx and a card."""
+    _needs_torch()
+    from cellstorm_models.card import write_card
+    from cellstorm_models.export import write_package
+    from cellstorm_models.training import TrainConfig, best_network
+
+    network, reached = best_network(run)
+    spec = write_package(network, out, version=version, threshold=threshold)
+    write_card(out, spec, TrainConfig.read(run), reached, bench)
+    _console.print(f"{out}: generator {spec.name} {spec.version}, SHA-256 {spec.sha256[:12]}")
 
 
 def _report(evaluation: Evaluation) -> None:

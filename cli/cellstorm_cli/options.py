@@ -29,6 +29,11 @@ CameraOption = Annotated[
 ]
 Name = Annotated[str | None, typer.Option("--name", help="Of the acquisition, for people.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, and nothing else there.")]
+Server = Annotated[str, typer.Option("--server", metavar="URL", help="Address of the gateway.")]
+Token = Annotated[
+    str,
+    typer.Option("--token", envvar="CELLSTORM_ADMIN_TOKEN", help="The admin's, printed when the server first started."),
+]
 
 DEFAULT_PIXEL_SIZE_NM = 100.0
 

@@ -68,7 +68,9 @@ class Phone:
         self.pictures_sent = 0
         self.sessions = 0
 
-    async def publish(self, pictures_from: Callable[[int], Iterator[Picture]], on_sent: Callable[[Picture], None]) -> None:
+    async def publish(
+        self, pictures_from: Callable[[int], Iterator[Picture]], on_sent: Callable[[Picture], None]
+    ) -> None:
         """Send all pictures, each when it is due.
 
         `pictures_from(n)` gives those from frame n on, beginning with a key frame: after a lost link it is asked again.

@@ -59,7 +59,7 @@ class _Child:
         with ExitStack() as files:
             output = None if self.spec.log_file is None else files.enter_context(self.spec.log_file.open("ab"))
             # In a session of its own: Ctrl-C reaches this process alone, which then ends the others in their order.
-            return subprocess.Popen(
+            return subprocess.Popen(  # noqa: S603  # our own commands, without a shell
                 command,
                 env={**os.environ, **self.spec.environment},
                 stdin=subprocess.DEVNULL,
@@ -88,6 +88,12 @@ class _Child:
             self.process = self._start()
         return True
 
+    def last_words(self) -> str:
+        """What it printed last, where that is not to be seen anyway."""
+        if self.spec.log_file is None:
+            return "what is wrong is said above"
+        return self.spec.log_file.read_text(encoding="utf-8", errors="replace").strip().rpartition("\n")[2]
+
     def end(self, deadline: float) -> None:
         """Wait for it to end after SIGTERM; kill it at the deadline."""
         try:
@@ -104,7 +110,7 @@ class Supervisor:
     Attributes
     ----------
     refused
-        Set once a process has ended with exit code REFUSED.
+        Set once a process has ended with exit code REFUSED; `check` then raises.
     """
 
     def __init__(self) -> None:
@@ -158,21 +164,35 @@ class Supervisor:
         """
         deadline = time.monotonic() + timeout_s
         while not is_ready():
-            if self.refused.is_set():
-                raise RuntimeUnavailable(f"{what} could not be started; what is wrong is said above")
+            self.check()
             if time.monotonic() > deadline:
                 raise RuntimeUnavailable(f"{what} is not ready after {timeout_s:.0f} s; what it printed may tell why")
             time.sleep(_POLL_S)
 
+    def check(self) -> None:
+        """Nothing, while all go on.
+
+        Raises
+        ------
+        RuntimeUnavailable
+            If a process has refused to do its work.
+        """
+        for child in self._children():
+            if child.process.poll() == REFUSED:
+                raise RuntimeUnavailable(f"{child.spec.name} could not go on: {child.last_words()}")
+
+    def _children(self) -> list[_Child]:
+        return [child for stage in self._stages for child in stage]
+
     def _child(self, name: str) -> _Child:
-        return next(child for stage in self._stages for child in stage if child.spec.name == name)
+        return next(child for child in self._children() if child.spec.name == name)
 
     def _watch(self) -> None:
         while not self._leaving.wait(_POLL_S):
             with self._lock:
                 if self._leaving.is_set():
                     break
-                alive = [child.revive() for stage in self._stages for child in stage]
+                alive = [child.revive() for child in self._children()]
             if not all(alive):
                 self.refused.set()
         self._ended.wait()  # what this thread has started is tied to it

@@ -2,37 +2,39 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Final
 
+import httpx
 import typer
 
-from cellstorm.errors import RuntimeUnavailable, StoreUnavailable
+from cellstorm.errors import Busy, StoreUnavailable
 from cellstorm.logs import configure_logs
 from cellstorm.settings import Settings
+from cellstorm.store import Store
 from cellstorm_cli.embedded_redis import reserve, server_process
+from cellstorm_cli.machine import free_port, is_free, usable_cores
 from cellstorm_cli.processes import ProcessSpec, Supervisor
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
 _START_S: Final = 60.0
-_REDIS_START_S: Final = 30.0
+_REDIS_START_S: Final = 60.0
 """Reading a long append-only file takes its time."""
 
-Port = Annotated[int | None, typer.Option("--port", min=0, max=65535, help="Of the gateway; else CELLSTORM_PORT or 8000.")]
-Data = Annotated[Path | None, typer.Option("--data", help="Folder of everything that is kept; else CELLSTORM_DATA.")]
+PortOption = Annotated[
+    int | None, typer.Option("--port", min=0, max=65535, help="Of the gateway; else CELLSTORM_PORT or 8000.")
+]
+DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of all that is kept; else CELLSTORM_DATA.")]
+WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Worker processes.")]
 
 
-def gateway(port: Port = None, data: Data = None) -> None:
-    """Run a gateway: phones, uploads, viewers."""
+def gateway(port: PortOption = None, data: DataOption = None) -> None:
+    """Run a gateway: it receives phones and uploads, and shows the image."""
     from cellstorm_server import main as server
 
     settings = Settings.load(port=port, data=data)
@@ -50,23 +52,18 @@ def worker() -> None:
 
 
 def up(
-    http: Annotated[bool, typer.Option("--http", help="Plain HTTP, for this machine only.")] = True,
-    port: Port = None,
-    workers: Annotated[int, typer.Option("--workers", min=1, max=64, help="Worker processes.")] = 1,
-    data: Data = None,
+    port: PortOption = None,
+    workers: WorkersOption = 1,
+    data: DataOption = None,
+    http: Annotated[bool, typer.Option("--http", help="Plain HTTP, for browsers on this machine.")] = True,
 ) -> None:
-    """Run everything on this machine, until Ctrl-C: Redis, a gateway and workers."""
-    from rich.console import Console
-
+    """Run everything on this machine until Ctrl-C: Redis, a gateway and workers."""
     settings = Settings.load(port=port, data=data)
     configure_logs(settings.log_format)
-    signal.signal(signal.SIGTERM, _end)
-    signal.signal(signal.SIGHUP, _end)
-    with local_service(settings, workers=workers) as service:
-        _print_address(Console(), service)
-        while not service.supervisor.refused.wait(3600):
-            pass
-    raise RuntimeUnavailable("a process could not go on; what is wrong is said above")
+    with ended_by_signals(), local_service(settings, workers=workers) as service:
+        _print_address(service)
+        service.supervisor.refused.wait()
+        service.supervisor.check()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +76,8 @@ class LocalService:
         Of the gateway, without a slash at its end.
     admin_token
         Opens everything.
+    redis_url
+        Of its Redis.
     supervisor
         Of its processes: `redis` (where it is our own), `gateway`, `worker-1` and so on.
     """
@@ -88,40 +87,102 @@ class LocalService:
     redis_url: str
     supervisor: Supervisor
 
+    @property
+    def admin_link(self) -> str:
+        """The page, opened by the admin; a fragment is not sent, so the token comes into no server's log."""
+        return f"{self.url}/#token={self.admin_token}"
+
 
 @contextmanager
 def local_service(settings: Settings, *, workers: int = 1, log_file: Path | None = None) -> Iterator[LocalService]:
-    """Redis, a gateway and workers, ready when this is entered and gone when it is left.
+    """Redis, a gateway and workers, ready when this is entered and gone when it is left; port 0 takes a free one.
 
     Raises
     ------
     CellstormError
         If one of them cannot be started.
     """
-    with Supervisor() as supervisor, _redis(settings, supervisor) as redis_url:
-        environment = _environment(settings, redis_url, workers)
+    from cellstorm_server.access import admin_token
+
+    port = settings.port or free_port()
+    if not is_free(settings.host, port):
+        raise Busy(f"port {port} is taken; choose another --port, or stop what listens there")
+    token = admin_token(settings).token
+    with ExitStack() as stack:
+        own_redis = None if "redis_url" in settings.model_fields_set else settings.data / "redis"
+        socket = None if own_redis is None else stack.enter_context(reserve(own_redis))
+        supervisor = stack.enter_context(Supervisor())
+        redis_url = settings.redis_url
+        if own_redis is not None and socket is not None:
+            redis_url = _start_redis(supervisor, own_redis, socket, log_file)
+        environment = _environment(settings, port=port, redis_url=redis_url, workers=workers)
         command = (sys.executable, "-m", "cellstorm_cli.main")
         supervisor.start(
-            *(ProcessSpec(f"worker-{n + 1}", (*command, "worker"), environment, log_file) for n in range(workers)),
             ProcessSpec("gateway", (*command, "gateway"), environment, log_file),
+            *(ProcessSpec(f"worker-{n}", (*command, "worker"), environment, log_file) for n in range(1, workers + 1)),
         )
-        url = f"http://127.0.0.1:{settings.port}"
-        supervisor.wait_until(lambda: _answers(url), "the gateway", _START_S)
-        yield LocalService(url, _admin_token(settings), redis_url, supervisor)
+        url = f"http://127.0.0.1:{port}"
+        supervisor.wait_until(lambda: _is_ready(url, workers), "the service", _START_S)
+        yield LocalService(url, token, redis_url, supervisor)
 
 
 @contextmanager
-def _redis(settings: Settings, supervisor: Supervisor) -> Iterator[str]:
-    """The address of the Redis that is configured, else of one of our own, which is started."""
-    if "redis_url" in settings.model_fields_set:
-        yield settings.redis_url
-        return
-    from cellstorm.store import Store
+def ended_by_signals() -> Iterator[None]:
+    """SIGTERM, SIGHUP and Ctrl-C end what is within, in an orderly way."""
 
-    folder = settings.data / "redis"
-    with reserve(folder) as socket:
-        supervisor.start(server_process(folder, socket))
-        url = f"unix://{socket}"
-        store = Store.connect(url)
-        supervisor.wait_until(lambda: _pings(store), "Redis", _REDIS_START_S)
-        yield url
+    def end(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _start_redis(supervisor: Supervisor, folder: Path, socket: Path, log_file: Path | None) -> str:
+    url = f"unix://{socket}"
+    supervisor.start(server_process(folder, socket, log_file))
+    store = Store.connect(url)
+
+    def answers() -> bool:
+        try:
+            store.ping()
+        except StoreUnavailable:
+            return False
+        return True
+
+    supervisor.wait_until(answers, "Redis", _REDIS_START_S)
+    store.redis.close()
+    return url
+
+
+def _environment(settings: Settings, *, port: int, redis_url: str, workers: int) -> dict[str, str]:
+    """Of the child processes: all settings that are not the defaults."""
+    given = {f"CELLSTORM_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
+    return {
+        **{name: value for name, value in given.items() if value != "None"},
+        "CELLSTORM_DATA": str(settings.data),
+        "CELLSTORM_PORT": str(port),
+        "CELLSTORM_REDIS_URL": redis_url,
+        "CELLSTORM_THREADS": str(settings.threads or max(1, usable_cores() // workers)),
+    }
+
+
+def _is_ready(url: str, workers: int) -> bool:
+    try:
+        answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=5.0)
+    except httpx.TransportError:
+        return False
+    return answer.is_success and (answer.json()["workers"] or 0) >= workers
+
+
+def _print_address(service: LocalService) -> None:
+    import segno
+
+    print(f"cellSTORM runs at {service.url}\nOpen this link, it holds the admin's token:\n\n  {service.admin_link}\n")
+    segno.make(service.admin_link).terminal(compact=True)
+    print("\nCtrl-C ends it.", flush=True)

@@ -58,9 +58,7 @@ class RawCutter:
 
     def _close(self, lost: int, damaged: int, received_at_s: float) -> list[Chunk]:
         first_frame = self.next_frame - len(self._counts)
-        chunk = Chunk.of_counts(
-            self.next_chunk, first_frame, self._times_s, np.array(self._counts, self._counts[0].dtype)
-        )
+        chunk = Chunk.of_counts(self.next_chunk, first_frame, self._times_s, _stacked(self._counts))
         update = {"lost": lost, "damaged": damaged, "received_at_s": received_at_s}
         self.next_chunk += 1
         self._times_s.clear()
@@ -74,3 +72,9 @@ def size_changed(first: tuple[int, int, int], now: tuple[int, int, int]) -> Fram
         f"the frames were {first[0]}x{first[1]} pixels of {first[2]} bits and now are {now[0]}x{now[1]} of {now[2]}; "
         "keep the camera's resolution fixed, and start a new acquisition for another one"
     )
+
+
+def _stacked(frames: list[Counts]) -> Counts:
+    if frames[0].dtype == np.uint8:
+        return np.stack(frames, dtype=np.uint8)
+    return np.stack(frames, dtype=np.uint16)

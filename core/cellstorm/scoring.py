@@ -66,7 +66,9 @@ def score(table: Localizations, truth: Truth, tolerance_nm: float = DEFAULT_TOLE
         recall=matched / max(1, matched + missed),
         jaccard=matched / max(1, matched + spurious + missed),
         rmse_lateral_nm=float(np.sqrt(np.mean(error_x**2 + error_y**2))) if matched else None,
-        within_one_sigma=float(np.mean(np.abs(error_x - error_x.mean()) < estimate["precision_nm"])) if matched else None,
+        within_one_sigma=float(np.mean(np.abs(error_x - error_x.mean()) < estimate["precision_nm"]))
+        if matched
+        else None,
         photon_ratio_median=float(np.median(estimate["photons"] / reference["photons"])) if matched else None,
     )
 

@@ -16,6 +16,8 @@ import numpy as np
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
+from cellstorm.luma import luma
+
 FRAME_RATE = 20
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"]
 
@@ -66,11 +68,11 @@ def write_mp4(target: Path | io.BytesIO, counts: NDArray[np.uint8], compression:
 
 def read_luma(source: Path | io.BytesIO) -> NDArray[np.uint8]:
     """(frames, height, width) luma of a video, as it is stored."""
-    with av.open(source) as container:
+    with av.open(source, "r") as container:
         stream = container.streams.video[0]
         stream.codec_context.thread_count = 1
-        frames = [_luma(frame) for frame in container.decode(stream)]
-    return np.stack(frames)
+        frames = [luma(frame) for frame in container.decode(stream)]
+    return np.stack(frames).astype(np.uint8, copy=False)
 
 
 def compress(counts: NDArray[np.uint8], compression: Compression) -> NDArray[np.uint8]:
@@ -84,13 +86,8 @@ def compress(counts: NDArray[np.uint8], compression: Compression) -> NDArray[np.
 def _video_frame(image: NDArray[np.uint8]) -> av.VideoFrame:
     height, width = image.shape
     frame = av.VideoFrame(width, height, "yuv420p")
-    for plane, value in zip(frame.planes, (image, 128, 128), strict=True):
-        rows = np.frombuffer(plane, np.uint8).reshape(plane.height, plane.line_size)
-        rows[:, : plane.width] = value
+    grey = np.full((height // 2, width // 2), 128, np.uint8)
+    for plane, samples in zip(frame.planes, (image, grey, grey), strict=True):
+        rows = np.frombuffer(memoryview(plane), np.uint8).reshape(plane.height, plane.line_size)
+        rows[:, : plane.width] = samples
     return frame
-
-
-def _luma(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    plane = frame.planes[0]
-    rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)
-    return rows[: frame.height, : frame.width].copy()

@@ -32,8 +32,8 @@ _CHECKED_SHAPES: Final = ((1, 64, 64), (5, 64, 64), (2, 128, 96), (1, 8, 8), (1,
 _PAPER_DOI: Final = "10.1371/journal.pone.0209827"
 
 
-def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: float, description: str) -> GeneratorSpec:
-    """All files of a package but its card; the package is named as its folder."""
+def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: float) -> GeneratorSpec:
+    """All files of a package; it is named as its folder. Its card holds a title only: see cellstorm_models.card."""
     folder.mkdir(parents=True, exist_ok=True)
     write_onnx(net, folder / WEIGHTS)
     check_onnx(net, folder / WEIGHTS)
@@ -47,9 +47,8 @@ def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: flo
         size_multiple=SIZE_MULTIPLE,
         threshold=threshold,
     )
-    if not (folder / CARD).exists():
-        (folder / CARD).write_text(f"# {folder.name}\n\n{description}\n", encoding="utf-8")
-    text = yaml.safe_dump(_description(folder, spec, description), sort_keys=False, allow_unicode=True, width=120)
+    (folder / CARD).write_text(f"# cellSTORM generator `{folder.name}`\n", encoding="utf-8")
+    text = yaml.safe_dump(_description(folder, spec), sort_keys=False, allow_unicode=True, width=120)
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")
     _validate(folder)
     return spec
@@ -57,7 +56,7 @@ def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: flo
 
 def write_onnx(net: EmitterNet, path: Path) -> None:
     """One file, weights inside; batch, height and width are free."""
-    net = net.eval().to(memory_format=torch.contiguous_format)
+    net = net.eval()
     example = torch.rand(2, _CONTEXT_FRAMES, 64, 72) * 30
     free = {0: Dim("batch"), 2: SIZE_MULTIPLE * Dim("rows"), 3: SIZE_MULTIPLE * Dim("columns")}
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)  # it mourns the absence of torchvision
@@ -107,7 +106,9 @@ def check_onnx(net: EmitterNet, path: Path) -> None:
         size = np.maximum(1.0, np.abs(expected).max(axis=(0, 2, 3), keepdims=True))
         worst = float((np.abs(exported.predict(windows) - expected) / size).max())
         if worst > _TOLERANCE:
-            raise ModelUnavailable(f"the exported graph differs from the network by {worst:.1e} at {shape}; do not use it")
+            raise ModelUnavailable(
+                f"the exported graph differs from the network by {worst:.1e} at {shape}; do not use it"
+            )
 
 
 def _write_test_tensors(folder: Path) -> None:
@@ -116,7 +117,7 @@ def _write_test_tensors(folder: Path) -> None:
     np.save(folder / "test_output.npy", ExportedGenerator(folder / WEIGHTS).predict(batch.windows))
 
 
-def _description(folder: Path, spec: GeneratorSpec, description: str) -> dict[str, Any]:
+def _description(folder: Path, spec: GeneratorSpec) -> dict[str, Any]:
     """bioimage.io model 0.5."""
     size = {"min": SIZE_MULTIPLE, "step": SIZE_MULTIPLE}
     return {
@@ -124,7 +125,7 @@ def _description(folder: Path, spec: GeneratorSpec, description: str) -> dict[st
         "type": "model",
         "name": f"cellSTORM generator {spec.name}",
         "version": spec.version,
-        "description": description,
+        "description": "Localizes blinking molecules in a phone's H.264 video, with uncertainties.",
         "authors": [{"name": "the cellSTORM developers"}],
         "cite": [
             {

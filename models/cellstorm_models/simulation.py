@@ -150,9 +150,8 @@ def _pixel_share(distance_px: NDArray[np.float64], sigma_px: float) -> NDArray[n
 def _camera(config: SimulationConfig, expected: NDArray[np.float64], rng: np.random.Generator) -> Counts:
     electrons = rng.poisson(expected) + config.read_noise * rng.standard_normal(expected.shape, np.float32)
     counts = np.rint(electrons / config.gain + config.offset)
-    dtype = np.uint8 if config.bit_depth <= 8 else np.uint16
-    limited: Counts = np.clip(counts, 0, 2**config.bit_depth - 1).astype(dtype)
-    return limited
+    limited = np.clip(counts, 0, 2**config.bit_depth - 1)
+    return limited.astype(np.uint8) if config.bit_depth <= 8 else limited.astype(np.uint16)
 
 
 def _truth(config: SimulationConfig, spots: _Spots) -> Truth:

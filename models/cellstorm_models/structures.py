@@ -42,14 +42,14 @@ def _filaments(count: int, side_px: int, rng: np.random.Generator) -> Positions:
     across = bend + rng.normal(0, 0.2 / side_px, count)
     x = along * np.cos(angle) - across * np.sin(angle)
     y = along * np.sin(angle) + across * np.cos(angle)
-    return centre + np.stack([x, y], axis=1)
+    return np.asarray(centre + np.stack([x, y], axis=1))
 
 
 def _star(count: int, side_px: int, rng: np.random.Generator) -> Positions:
     """A Siemens star of nine spokes, evenly filled."""
     radius = 0.38 * np.sqrt(rng.uniform(0.02, 1.0, count))
     angle = 2 * np.pi / 9 * (rng.integers(0, 9, count) + rng.uniform(0, 0.5, count))
-    return 0.5 + radius[:, np.newaxis] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return np.asarray(0.5 + radius[:, np.newaxis] * np.stack([np.cos(angle), np.sin(angle)], axis=1))
 
 
 def _rings(count: int, side_px: int, rng: np.random.Generator) -> Positions:
@@ -59,4 +59,4 @@ def _rings(count: int, side_px: int, rng: np.random.Generator) -> Positions:
     angle = rng.uniform(0, 2 * np.pi, count)
     radius = (rng.uniform(2, 8, rings) / side_px)[ring]
     centre = rng.uniform(0.1, 0.9, (rings, 2))[ring]
-    return centre + radius[:, np.newaxis] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return np.asarray(centre + radius[:, np.newaxis] * np.stack([np.cos(angle), np.sin(angle)], axis=1))

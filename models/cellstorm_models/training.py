@@ -93,7 +93,8 @@ class Trainer:
         self.step = 0
         self.cpu_s = 0.0
         self.best = math.inf
-        self.net = EmitterNet(config.channels).to(memory_format=torch.channels_last)
+        self.net = EmitterNet(config.channels)
+        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack the keyword
         self._optimizer = torch.optim.AdamW(self.net.parameters(), config.learning_rate, weight_decay=1e-4)
         self._validation = _validation_batches(config)
 
@@ -200,7 +201,9 @@ def begin(folder: Path, config: TrainConfig) -> Trainer:
         If a run has been begun there.
     """
     if (folder / _LAST).exists():
-        raise InvalidSetting(f"{folder} already holds a training run; add --resume to go on with it, or choose another folder")
+        raise InvalidSetting(
+            f"{folder} already holds a training run; add --resume to go on with it, or choose another folder"
+        )
     folder.mkdir(parents=True, exist_ok=True)
     config.write(folder)
     (folder / _LOG).write_text(_LOG_HEADER + "\n")

@@ -1,10 +1,7 @@
 /** The gateway's REST interface, with one token. */
-import type { Acquisition, NewAcquisition } from "./generated/models";
+import type { Acquisition, CreatedAcquisition, NewAcquisition } from "./generated/models";
 import { PageError } from "./errors";
 import { request } from "./http";
-
-/** What is answered to a new acquisition: it, and the token that is its own. */
-export type CreatedAcquisition = Acquisition & { token: string };
 
 export class Api {
   constructor(

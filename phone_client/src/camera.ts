@@ -56,7 +56,11 @@ function cameraError(cause: unknown): PageError {
   const name = cause instanceof DOMException ? cause.name : "";
   switch (name) {
     case "NotAllowedError":
-      return new PageError("camera_refused", "Allow this page to use the camera in the browser's settings, then press Film again.", { cause });
+      return new PageError(
+        "camera_refused",
+        "Allow this page to use the camera in the browser's settings, then press Film again.",
+        { cause },
+      );
     case "NotFoundError":
     case "OverconstrainedError":
       return new PageError("no_camera", "This device has no camera that the browser can use.", { cause });

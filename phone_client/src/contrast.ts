@@ -32,7 +32,9 @@ export function colourTable(gamma: number = DEFAULT_GAMMA): Uint32Array {
   const table = new Uint32Array(LEVELS);
   for (let level = 0; level < LEVELS; level++) {
     const step = Math.round(255 * (level / (LEVELS - 1)) ** gamma);
-    const [red, green, blue] = [0, 2, 4].map((digit) => Number.parseInt(HOT.substring(6 * step + digit, 6 * step + digit + 2), 16));
+    const [red, green, blue] = [0, 2, 4].map((digit) =>
+      Number.parseInt(HOT.substring(6 * step + digit, 6 * step + digit + 2), 16),
+    );
     table[level] = ((255 << 24) | (blue! << 16) | (green! << 8) | red!) >>> 0;
   }
   return table;

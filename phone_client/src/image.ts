@@ -119,7 +119,8 @@ export class GrowingImage {
 
   #noteChange(left: number, top: number, right: number, bottom: number): void {
     for (let r = Math.floor(top / TILE); r <= Math.floor(bottom / TILE); r++) {
-      for (let c = Math.floor(left / TILE); c <= Math.floor(right / TILE); c++) this.changed[r * this.tilesAcross + c] = 1;
+      for (let c = Math.floor(left / TILE); c <= Math.floor(right / TILE); c++)
+        this.changed[r * this.tilesAcross + c] = 1;
     }
   }
 }

@@ -96,7 +96,12 @@ export class Painter {
       if (image.changed[tile] === 0) continue;
       const left = (tile % image.tilesAcross) * TILE;
       const top = Math.floor(tile / image.tilesAcross) * TILE;
-      const square = { left, top, right: Math.min(image.width, left + TILE), bottom: Math.min(image.height, top + TILE) };
+      const square = {
+        left,
+        top,
+        right: Math.min(image.width, left + TILE),
+        bottom: Math.min(image.height, top + TILE),
+      };
       this.#colour(square);
       around = around === null ? square : union(around, square);
     }

@@ -21,6 +21,7 @@ export const texts = {
   nameDefault: "Acquisition",
   pixelSize: "Camera pixel in the sample (nm)",
   model: "Generator",
+  modelDefault: "default",
   create: "Start",
   creating: "Starting…",
   acquisitions: "Acquisitions",

@@ -66,9 +66,13 @@ export async function publish(
     peer.close();
     if (resource !== null) await endSession(resource, token, parts.send);
     if (!signal.aborted && deadline.aborted) {
-      throw new PageError("unreachable", "The video does not get through to the server. Are both in the same network?", {
-        cause: error,
-      });
+      throw new PageError(
+        "unreachable",
+        "The video does not get through to the server. Are both in the same network?",
+        {
+          cause: error,
+        },
+      );
     }
     throw error;
   }

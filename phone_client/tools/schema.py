@@ -23,12 +23,14 @@ from cellstorm import localizations, messages, rendering
 from cellstorm.acquisitions import FOLLOWS, Acquisition, AcquisitionSettings
 from cellstorm.localizations import LOCALIZATION, Localizations
 from cellstorm.reconstruction import Reconstruction, default_output_pixel_nm
+from cellstorm_server.acquisitions import CreatedAcquisition
 
 GENERATED: Final = Path(__file__).resolve().parent.parent / "src" / "generated"
 
 _MODELS: Final[tuple[tuple[type[BaseModel], JsonSchemaMode], ...]] = (
     (AcquisitionSettings, "validation"),
     (Acquisition, "serialization"),
+    (CreatedAcquisition, "serialization"),
     (messages.Opening, "serialization"),
     (messages.Progress, "serialization"),
     (messages.Closing, "serialization"),

@@ -20,7 +20,7 @@ from cellstorm_server.queueing import JobQueues, job_name
 GRACE_S: Final = 1.0
 """Between a claim's end, or the moment in which a chunk is stored, and the question what became of it."""
 _LOCK_S: Final = 3.0
-_HOUSEKEEPING_S: Final = 30.0
+_HOUSEKEEPING_S: Final = 5.0
 log = structlog.get_logger()
 
 

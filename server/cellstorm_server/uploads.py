@@ -11,27 +11,26 @@ import asyncio
 import os
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, BinaryIO, Final
 
 import structlog
-from anyio import to_process
 from fastapi import APIRouter, Header, Request, status
-from starlette.requests import ClientDisconnect
 
 from cellstorm.acquisitions import Acquisition, State
-from cellstorm.errors import AcquisitionNotFound, CellstormError, InvalidVideo, StoreUnavailable, TooLarge, WrongState
+from cellstorm.errors import AcquisitionNotFound, CellstormError, StorageFull, StoreUnavailable, TooLarge, WrongState
 from cellstorm.roi import RegionOfInterest
 from cellstorm.settings import Settings
-from cellstorm.sources import SourceDescription, open_source
+from cellstorm.sources import open_source
 from cellstorm.store import FAILED_CONNECTION, Store
 from cellstorm_server.access import AcquisitionId
 from cellstorm_server.claims import Claims
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.library import Library
+from cellstorm_server.probing import Probe, probe_apart
 from cellstorm_server.services import Current
 
 log = structlog.get_logger()
@@ -43,7 +42,7 @@ NO_LIMIT: Final = 2**62
 _WRITE_BYTES: Final = 2**20
 _ROOM_CHECK_BYTES: Final = 64 * 2**20
 _FEEDS_AT_ONCE: Final = 4
-_PROBE_S: Final = 60.0
+_TAKEN: Final = "this acquisition has video already, or is getting it now; open a new one for this file"
 
 
 @router.put("/video", status_code=status.HTTP_202_ACCEPTED, max_body_size=NO_LIMIT)
@@ -55,31 +54,6 @@ async def upload_video(
 ) -> Acquisition:
     """Upload a recorded video or a TIFF stack, as the request's plain body. Answered when the file has proved readable."""
     return await services.uploads.receive(acquisition_id, request.stream(), content_length)
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a file says of itself."""
-
-    width: int
-    height: int
-    frame_count_estimate: int | None
-    description: SourceDescription
-
-
-def probe(path: Path) -> Probe:
-    """Look into a file; run in a process of its own, for a hostile file may end it.
-
-    Raises
-    ------
-    InvalidVideo
-        If it cannot be read, or not one frame can be had.
-    """
-    source = open_source(path)
-    chunks = source.chunks()
-    next(chunks)
-    width, height = source.frame_size
-    return Probe(width, height, source.frame_count_estimate, source.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +73,7 @@ class Uploads:
         self._library = library
         self._settings = settings
         self._claims = claims
-        self._receiving: dict[str, asyncio.Task[object]] = {}
+        self._receiving: dict[str, asyncio.Task[None]] = {}
         self._feeds: dict[str, _Feed] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._threads = ThreadPoolExecutor(_FEEDS_AT_ONCE, thread_name_prefix="upload")
@@ -116,28 +90,27 @@ class Uploads:
         """
         self._check_size(size or 0)
         await asyncio.to_thread(self._library.check_room, size or 0)
-        await self._begin(acquisition_id)
-        task = asyncio.current_task()
-        assert task is not None
-        self._receiving[acquisition_id] = task
-        path = self._library.upload(acquisition_id)
+        if acquisition_id in self._receiving or acquisition_id in self._feeds:
+            raise WrongState(_TAKEN)
+        # A task of its own, so that a deletion can end it without ending the request.
+        taking = asyncio.create_task(self._take(acquisition_id, body), name=f"receive {acquisition_id}")
+        self._receiving[acquisition_id] = taking
         try:
-            await self._write(path, body)
-            found = await _probe_apart(path)
-            await asyncio.to_thread(self._accept, acquisition_id, found)
-        except BaseException:  # also when the client has gone: nothing is left behind
-            await asyncio.shield(asyncio.to_thread(self._abandon, acquisition_id))
-            raise
+            await asyncio.wait({taking})
         finally:
+            taking.cancel()
             del self._receiving[acquisition_id]
+        if taking.cancelled():
+            raise AcquisitionNotFound("the acquisition was deleted while its video was coming in")
+        taking.result()
         self._start(acquisition_id)
         return await asyncio.to_thread(self._store.get, acquisition_id)
 
     async def cancel(self, acquisition_id: str) -> None:
         """Stop what is being received or fed of an acquisition, and wait until nothing is written any more."""
-        if task := self._receiving.get(acquisition_id):
-            task.cancel()
-            await asyncio.wait({task})
+        if taking := self._receiving.get(acquisition_id):
+            taking.cancel()
+            await asyncio.wait({taking})
         if feed := self._feeds.get(acquisition_id):
             feed.stop.set()
             await feed.done.wait()
@@ -167,10 +140,16 @@ class Uploads:
             limit = self._settings.max_upload_bytes / 2**20
             raise TooLarge(f"the file is larger than the {limit:,.0f} MiB that this server takes; cut or compress it")
 
-    async def _begin(self, acquisition_id: str) -> None:
-        busy = acquisition_id in self._receiving or acquisition_id in self._feeds
-        if busy or not await asyncio.to_thread(self._reserve, acquisition_id):
-            raise WrongState("this acquisition has video already, or is getting it now; open a new one for this file")
+    async def _take(self, acquisition_id: str, body: AsyncIterator[bytes]) -> None:
+        if not await asyncio.to_thread(self._reserve, acquisition_id):
+            raise WrongState(_TAKEN)
+        path = self._library.upload(acquisition_id)
+        try:
+            await self._write(path, body)
+            await asyncio.to_thread(self._accept, acquisition_id, await probe_apart(path))
+        except BaseException:  # also when the client has gone: nothing is left behind
+            await asyncio.shield(asyncio.to_thread(self._abandon, acquisition_id))
+            raise
 
     def _reserve(self, acquisition_id: str) -> bool:
         acquisition = self._store.get(acquisition_id)
@@ -185,21 +164,25 @@ class Uploads:
         return True
 
     async def _write(self, path: Path, body: AsyncIterator[bytes]) -> None:
-        written, checked, buffer = 0, 0, bytearray()
-        with path.open("wb") as file:
+        """Stream `body` into `path`, with a MiB or so in memory."""
+        received, checked, buffer = 0, 0, bytearray()
+        file = await asyncio.to_thread(path.open, "wb")
+        try:
             async for part in body:
                 buffer += part
-                if len(buffer) < _WRITE_BYTES:
-                    continue
-                written += len(buffer)
-                self._check_size(written)
-                await asyncio.to_thread(file.write, buffer)
-                buffer = bytearray()
-                if written - checked > _ROOM_CHECK_BYTES:
-                    checked = written
+                received += len(part)
+                self._check_size(received)
+                if len(buffer) >= _WRITE_BYTES:
+                    await asyncio.to_thread(file.write, buffer)
+                    buffer = bytearray()
+                if received - checked > _ROOM_CHECK_BYTES:
+                    checked = received
                     await asyncio.to_thread(self._library.check_room)
-            self._check_size(written + len(buffer))
-            await asyncio.to_thread(_finish_file, file.write, buffer, file.flush, file.fileno())
+            await asyncio.to_thread(_finish_file, file, buffer)
+        except OSError as error:
+            raise StorageFull(f"the file cannot be stored ({error.strerror}); make room on the server") from error
+        finally:
+            file.close()
 
     def _accept(self, acquisition_id: str, found: Probe) -> None:
         wanted = self._store.get(acquisition_id).settings.roi or RegionOfInterest.default(found.width, found.height)
@@ -250,15 +233,11 @@ class Uploads:
 
     def _feed_all(self, acquisition_id: str, stop: threading.Event) -> None:
         fed = self._store.get(acquisition_id).chunks_received
-        chunks = 0
         for chunk in open_source(self._library.upload(acquisition_id)).chunks():
-            chunks += 1
             if chunk.header.number >= fed:
                 self._feeder.put_waiting(acquisition_id, chunk, stop=stop)
             if stop.is_set():
                 return
-        if chunks == 0:
-            raise InvalidVideo("the file holds no frame that can be used; record or convert it again")
         self._store.transition(acquisition_id, State.PROCESSING)
 
     async def _fail(self, acquisition_id: str, reason: str) -> None:
@@ -276,17 +255,7 @@ def _claim(acquisition_id: str) -> str:
     return f"upload:{acquisition_id}"
 
 
-def _finish_file(write: Callable[[bytearray], int], rest: bytearray, flush: Callable[[], None], descriptor: int) -> None:
-    write(rest)
-    flush()
-    os.fsync(descriptor)
-
-
-async def _probe_apart(path: Path) -> Probe:
-    try:
-        async with asyncio.timeout(_PROBE_S):
-            return await to_process.run_sync(probe, path, cancellable=True)
-    except TimeoutError as error:
-        raise InvalidVideo("the file took too long to look into; convert it to H.264 in MP4, and try again") from error
-    except BrokenWorkerProcess as error:
-        raise InvalidVideo("the file cannot be read; convert it to H.264 in MP4, and try again") from error
+def _finish_file(file: BinaryIO, rest: bytearray) -> None:
+    file.write(rest)
+    file.flush()
+    os.fsync(file.fileno())

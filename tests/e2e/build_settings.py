@@ -51,7 +51,7 @@ def main(folder: Path) -> None:
     lines = [f"{name} = {value}".replace("\\n", "\n    ") for name, value in settings.items()]
     (folder / "pip.conf").write_text("\n".join(["[global]", *lines, ""]))
     (folder / "npmrc").write_text("\n".join([*npm_lines, ""]))
-    volumes += [f"{folder}/pip.conf:/etc/pip.conf:ro", f"{folder}/npmrc:/root/.npmrc:ro"]
+    volumes += [f"{folder}/pip.conf:/etc/pip.conf:ro", f"{folder}/npmrc:/src/phone_client/.npmrc:ro"]
     print(*map(shlex.quote, volumes), sep="\n")
 
 

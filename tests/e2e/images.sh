@@ -16,7 +16,7 @@ cache=${CELLSTORM_IMAGE_CACHE:-${TMPDIR:-/tmp}/cellstorm-images}
 mkdir -p "$cache"
 export BUILDAH_ISOLATION=chroot STORAGE_DRIVER=vfs
 buildah=(buildah --root "$cache/storage" --runroot "$cache/run")
-base=docker.io/library/debian:bookworm-slim
+base=debian:bookworm-slim
 
 if ! "${buildah[@]}" inspect --type image "$base" >/dev/null 2>&1; then
     echo "Base image"

@@ -68,7 +68,7 @@ class NamedFunctionsWorker(SimpleWorker):
             log.warning("redis went away during a job", job=job.id, error=str(error))
         except JobTimeoutException:
             log.error("job took too long", job=job.id)
-        except Exception:  # noqa: BLE001  # the edge of the process: one bad job must not end it
+        except Exception:  # the edge of the process: one bad job must not end it
             log.exception("job failed", job=job.id)
         finally:
             self.set_state(WorkerStatus.IDLE)

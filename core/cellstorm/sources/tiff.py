@@ -133,7 +133,7 @@ class TiffSource:
             for index in range(self._frame_count):
                 try:
                     frame = tiff.pages[index]
-                    if frame.subfiletype & _IS_REDUCED:
+                    if frame.keyframe is not None and frame.keyframe.subfiletype & _IS_REDUCED:
                         continue
                     counts = frame.asarray()
                 except _DAMAGED:

@@ -416,5 +416,5 @@ def _acquisition(acquisition_id: str, fields: dict[str, str], now: float) -> Acq
         lag_s=round(now - newest, 3) if busy else None,
         fps=fps,
         eta_s=round(left / fps, 1) if state is not State.FINISHED and left and fps else None,
-        error=fields.get("error"),
+        error=fields.get("error") or None,
     )

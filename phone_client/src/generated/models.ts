@@ -12,6 +12,7 @@ export interface Models {
   Camera?: Camera;
   Closing?: Closing;
   ColumnDescription?: ColumnDescription;
+  CreatedAcquisition?: CreatedAcquisition;
   Opening?: Opening;
   Progress?: Progress;
   State?: State;
@@ -170,6 +171,89 @@ export interface ColumnDescription {
   dtype: string;
   unit: string;
   meaning: string;
+}
+/**
+ * A new acquisition, and what is needed to publish to it and to watch it.
+ */
+export interface CreatedAcquisition {
+  id: string;
+  settings: AcquisitionSettings;
+  state: State;
+  created_at: string;
+  /**
+   * Null until the first frame.
+   */
+  frame_width: number | null;
+  frame_height: number | null;
+  /**
+   * In effect; null until the first frame.
+   */
+  roi: string | null;
+  /**
+   * Of an upload, where its container tells.
+   */
+  frames_expected: number | null;
+  /**
+   * Damaged ones included.
+   */
+  frames_received: number;
+  /**
+   * Sent but never came.
+   */
+  frames_lost: number;
+  /**
+   * Came, but could not be decoded or refer to lost ones; not localized.
+   */
+  frames_damaged: number;
+  frames_processed: number;
+  localizations: number;
+  chunks_received: number;
+  chunks_processed: number;
+  /**
+   * In Redis.
+   */
+  waiting_chunk_bytes: number;
+  /**
+   * On the gateway's disk, waiting for room in Redis.
+   */
+  spooled_chunks: number;
+  /**
+   * Age of the newest frame that is in the image; null unless frames are coming or waiting.
+   */
+  lag_s: number | null;
+  /**
+   * Frames processed per second of late.
+   */
+  fps: number | null;
+  /**
+   * Until all expected frames are processed; null until known.
+   */
+  eta_s: number | null;
+  /**
+   * Null until known.
+   */
+  resolution_nm: number | null;
+  error: string | null;
+  /**
+   * Opens this acquisition alone; shown this once.
+   */
+  token: string;
+  /**
+   * For a phone or any other WHIP client.
+   */
+  whip_url: string;
+  /**
+   * PUT a video or a TIFF stack here.
+   */
+  upload_url: string;
+  /**
+   * WebSocket of the growing image.
+   */
+  live_url: string;
+  /**
+   * Page that shows it; holds the token.
+   */
+  viewer_url: string;
 }
 /**
  * First message: how to read the others.

@@ -35,10 +35,7 @@ export function showAcquisition(
   const results = resultsPanel(id, api);
   const side = element("div", { class: "side" }, widefield.root, figures.root, results.root);
   if (actions.link !== null) side.append(sharePanel(actions.link));
-  root.replaceChildren(
-    head.root,
-    element("main", { class: "acquisition" }, notice, image.root, camera.root, side),
-  );
+  root.replaceChildren(head.root, element("main", { class: "acquisition" }, notice, image.root, camera.root, side));
 
   const show = (acquisition: Acquisition) => {
     head.show(acquisition);
@@ -53,26 +50,32 @@ export function showAcquisition(
     open: (url: string, protocols: string[]) => new WebSocket(url, protocols),
     ask: (asking: AbortSignal) => api.acquisition(id, asking),
   };
-  void follow(api.liveUrl(id), api.token, parts, (event) => {
-    switch (event.type) {
-      case "connected":
-        return say(notice, "");
-      case "progress":
-        return show(event.acquisition);
-      case "localizations":
-        return image.handle(event.message);
-      case "disconnected":
-        return say(notice, texts.liveLost);
-      case "refused":
-        return say(notice, event.error.message);
-      case "closed":
-        if (event.reason === "deleted") return say(notice, texts.deleted);
-        // What came with the closing may be older than the end itself.
-        return void api.acquisition(id, signal).then(show, (error: unknown) => {
-          if (!signal.aborted) say(notice, messageOf(error));
-        });
-    }
-  }, signal).catch((error: unknown) => {
+  void follow(
+    api.liveUrl(id),
+    api.token,
+    parts,
+    (event) => {
+      switch (event.type) {
+        case "connected":
+          return say(notice, "");
+        case "progress":
+          return show(event.acquisition);
+        case "localizations":
+          return image.handle(event.message);
+        case "disconnected":
+          return say(notice, texts.liveLost);
+        case "refused":
+          return say(notice, event.error.message);
+        case "closed":
+          if (event.reason === "deleted") return say(notice, texts.deleted);
+          // What came with the closing may be older than the end itself.
+          return void api.acquisition(id, signal).then(show, (error: unknown) => {
+            if (!signal.aborted) say(notice, messageOf(error));
+          });
+      }
+    },
+    signal,
+  ).catch((error: unknown) => {
     if (!signal.aborted) say(notice, messageOf(error));
   });
 }

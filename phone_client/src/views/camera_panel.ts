@@ -16,7 +16,12 @@ export function cameraPanel(
   api: Api,
   signal: AbortSignal,
 ): { root: HTMLElement; show: (acquisition: Acquisition) => void } {
-  const preview = element("video", { "aria-label": texts.previewLabel, playsinline: true, autoplay: true, hidden: true });
+  const preview = element("video", {
+    "aria-label": texts.previewLabel,
+    playsinline: true,
+    autoplay: true,
+    hidden: true,
+  });
   preview.muted = true;
   const status = element("p", { class: "camera-status", role: "status" });
   const sent = element("p", { class: "camera-sent" });

@@ -24,11 +24,7 @@ export function imagePanel(signal: AbortSignal): ImagePanel {
   const scale = element("div", { class: "scale", hidden: true }, label, bar);
   const empty = element("p", { class: "placeholder" }, texts.imageWaits);
   const frame = element("div", { class: "picture" }, canvas, empty, scale);
-  const root = element(
-    "section",
-    { class: "reconstruction", "aria-label": texts.reconstruction },
-    frame,
-  );
+  const root = element("section", { class: "reconstruction", "aria-label": texts.reconstruction }, frame);
   const waiting: BinaryMessage[] = []; // until the first frame tells the size
   let painter: Painter | null = null;
 

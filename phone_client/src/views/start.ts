@@ -1,8 +1,8 @@
 /** The start page: begin an acquisition, or open one that is there. For the admin's token. */
-import type { Api, CreatedAcquisition } from "../api";
+import type { Api } from "../api";
 import { messageOf, PageError } from "../errors";
 import { count } from "../figures";
-import type { Acquisition } from "../generated/models";
+import type { Acquisition, CreatedAcquisition, NewAcquisition } from "../generated/models";
 import { STATES, texts } from "../texts";
 import { element, say } from "./dom";
 
@@ -30,9 +30,31 @@ function acquisitions(list: HTMLElement, problem: HTMLElement): HTMLElement {
 }
 
 function newAcquisition(api: Api, actions: StartActions): HTMLElement {
-  const name = element("input", { id: "name", name: "name", required: true, maxlength: "200", value: texts.nameDefault, autocomplete: "off" });
-  const pixelSize = element("input", { id: "pixel-size", type: "number", inputmode: "decimal", required: true, min: "1", max: "10000", step: "any", value: "100" });
-  const model = element("input", { id: "model", required: true, pattern: "[a-z0-9][a-z0-9_.\\-]{0,63}", value: "default", autocomplete: "off", autocapitalize: "none" });
+  const name = element("input", {
+    id: "name",
+    name: "name",
+    required: true,
+    maxlength: "200",
+    value: texts.nameDefault,
+    autocomplete: "off",
+  });
+  const pixelSize = element("input", {
+    id: "pixel-size",
+    type: "number",
+    inputmode: "decimal",
+    required: true,
+    min: "1",
+    max: "10000",
+    step: "any",
+    value: "100",
+  });
+  const model = element("input", {
+    id: "model",
+    placeholder: texts.modelDefault,
+    pattern: "[a-z0-9][a-z0-9_.\\-]{0,63}",
+    autocomplete: "off",
+    autocapitalize: "none",
+  });
   const submit = element("button", { type: "submit", class: "primary" }, texts.create);
   const problem = element("p", { class: "problem", role: "alert" });
   const form = element(
@@ -49,7 +71,8 @@ function newAcquisition(api: Api, actions: StartActions): HTMLElement {
     say(submit, texts.creating);
     say(problem, "");
     try {
-      const settings = { name: name.value.trim(), pixel_size_nm: pixelSize.valueAsNumber, model: model.value };
+      const settings: NewAcquisition = { name: name.value.trim(), pixel_size_nm: pixelSize.valueAsNumber };
+      if (model.value !== "") settings.model = model.value; // else the server's own choice
       actions.created(await api.create(settings));
     } catch (error) {
       say(problem, messageOf(error));
@@ -92,14 +115,13 @@ async function keepListed(
   await refresh();
 }
 
-/** Newest first. Left alone where nothing changed, so that a focused entry keeps its focus. */
+/** Left alone where nothing changed, so that a focused entry keeps its focus. */
 function showList(list: HTMLElement, acquisitions: Acquisition[], actions: StartActions): void {
-  const newestFirst = acquisitions.toSorted((a, b) => b.created_at.localeCompare(a.created_at));
-  const state = JSON.stringify(newestFirst.map((each) => [each.id, each.state, each.localizations]));
+  const state = JSON.stringify(acquisitions.map((each) => [each.id, each.state, each.localizations]));
   if (list.dataset["state"] === state) return;
   list.dataset["state"] = state;
   const focused = document.activeElement instanceof HTMLElement ? document.activeElement.dataset["id"] : undefined;
-  const entries = newestFirst.map((acquisition) => entry(acquisition, actions));
+  const entries = acquisitions.map((acquisition) => entry(acquisition, actions));
   list.replaceChildren(...(entries.length > 0 ? entries : [element("li", { class: "empty" }, texts.noAcquisitions)]));
   if (focused !== undefined) list.querySelector<HTMLElement>(`[data-id="${CSS.escape(focused)}"]`)?.focus();
 }

@@ -48,6 +48,7 @@ class Intake:
         self._writer: FragmentedWriter | None = None
         self._pace = Pace()
         self._offset_ticks: int | None = None
+        self._end_ticks = 0
         self._roi_known = False
         next_chunk, next_frame = feeder.next_position(acquisition_id)
         self._cutter = ChunkCutter(first_frame=next_frame, first_chunk=next_chunk, first_timestamp=0)
@@ -64,6 +65,7 @@ class Intake:
             if self._offset_ticks is None:
                 self._offset_ticks = self._start_ticks(received_at_s) - frame.timestamp
             lost_before = self._pace.lost_before(frame.timestamp, follows_gap=frame.follows_gap)
+            self._end_ticks = frame.timestamp + self._offset_ticks + 1
             unit = AccessUnit(frame.data, frame.timestamp + self._offset_ticks, received_at_s)
             for cut in self._cutter.add(unit, lost_before):
                 self._keep(cut)
@@ -73,17 +75,22 @@ class Intake:
         try:
             for cut in self._cutter.finish():
                 self._keep(cut)
+            self._store.set_fields(self._id, end_ticks=self._end_ticks)
         finally:
             if self._writer is not None:
                 self._writer.close()
 
     def _start_ticks(self, received_at_s: float) -> int:
-        """Where this session begins on the acquisition's clock, which runs from the first frame of its first session."""
+        """Where this session begins on the acquisition's clock, which runs from the first frame of its first session.
+
+        Never before an earlier session's end, though this machine's clock may have been set back in between.
+        """
         started = self._store.field(self._id, "started_at")
         if started is None:
             self._store.set_fields(self._id, started_at=received_at_s)
             return 0
-        return round((received_at_s - float(started)) * TICKS_PER_SECOND)
+        elapsed = round((received_at_s - float(started)) * TICKS_PER_SECOND)
+        return max(elapsed, int(self._store.field(self._id, "end_ticks") or 0))
 
     def _keep(self, cut: CutChunk) -> None:
         """On disk first: should the process die in between, the chunk is read back from there."""
@@ -91,7 +98,7 @@ class Intake:
             self._decide_roi(cut.chunk)
         if self._writer is None:
             self._library.check_room()
-            self._writer = FragmentedWriter(self._library.new_part(self._id), cut.units[0])
+            self._writer = FragmentedWriter(self._library.new_part(self._id), cut.units[0], first_timestamp=0)
         self._writer.append(cut.units)
         if cut.chunk is not None:
             self._feeder.put(self._id, cut.chunk)

@@ -1,0 +1,167 @@
+"""The video that is kept: fragmented MP4 while it comes, which a crash cannot spoil, and one plain MP4 in the end.
+
+Access units are stored as they are: lengths instead of start codes, nothing else; parameter sets and frame marks stay in the
+stream. Times are kept to the tick, relative to the acquisition's start.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final, Self
+
+import av
+from av.container import OutputContainer
+from av.error import FFmpegError
+from av.packet import Packet
+from av.video.stream import VideoStream
+
+from cellstorm.errors import InvalidVideo
+from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
+
+_TICK: Final = Fraction(1, TICKS_PER_SECOND)
+_TIMESCALE: Final = {"video_track_timescale": str(TICKS_PER_SECOND)}
+_FRAGMENT: Final = {
+    **_TIMESCALE,
+    # frag_discont lets each fragment begin at its own time instead of at 0.
+    "movflags": "empty_moov+default_base_moof+frag_custom+frag_discont+skip_trailer",
+    "avoid_negative_ts": "disabled",
+}
+_LONG_SIZE: Final = 1  # ISO/IEC 14496-12, 4.2: the size stands in 64 bits after the type
+
+
+class FragmentedWriter:
+    """Appends chunks of access units to one MP4 file; each is in the file, whole, once `append` returns.
+
+    Parameters
+    ----------
+    path
+        The file to create.
+    first_unit
+        A key frame with its parameter sets, as `ChunkCutter` puts first into each chunk.
+    first_timestamp
+        The timestamp whose time is 0 s, as `ChunkCutter.first_timestamp` tells it.
+    """
+
+    def __init__(self, path: Path, first_unit: AccessUnit, *, first_timestamp: int) -> None:
+        self._template = av.open(io.BytesIO(first_unit.data), format="h264")
+        self._first_timestamp = first_timestamp
+        self._last_dts = -(2**62)
+        self._is_begun = False
+        self._file: BinaryIO = path.open("wb")
+
+    def append(self, units: Sequence[AccessUnit]) -> None:
+        """One chunk's units, in decoding order."""
+        if not units:
+            return
+        buffer = io.BytesIO()
+        with av.open(buffer, "w", format="mp4", options=_FRAGMENT) as container:
+            stream = _copied_stream(container, self._template.streams.video[0])
+            for unit, (pts, dts), duration in self._timed(units):
+                packet = Packet(unit.data)
+                packet.stream, packet.time_base = stream, _TICK
+                packet.pts, packet.dts, packet.duration = pts, dts, duration
+                packet.is_keyframe = unit is units[0]
+                container.mux_one(packet)
+        boxes = buffer.getvalue()
+        first_fragment = next(start for kind, start, _ in _boxes(io.BytesIO(boxes)) if kind == b"moof")
+        self._file.write(boxes[first_fragment:] if self._is_begun else boxes)
+        self._file.flush()
+        self._is_begun = True
+
+    def _timed(self, units: Sequence[AccessUnit]) -> Iterator[tuple[AccessUnit, tuple[int, int], int]]:
+        """MP4 wants decoding times that grow and never exceed the presentation times; H.264 itself has none."""
+        shown = [unit.timestamp - self._first_timestamp for unit in units]
+        decoded = list(shown)
+        for index in range(len(units) - 2, -1, -1):
+            decoded[index] = min(shown[index], decoded[index + 1] - 1)
+        duration = max(1, (max(shown) - min(shown)) // max(1, len(units) - 1))
+        for unit, pts, dts in zip(units, shown, decoded, strict=True):
+            self._last_dts = max(dts, self._last_dts + 1)
+            yield unit, (max(pts, self._last_dts), self._last_dts), duration
+
+    def close(self) -> None:
+        self._file.close()
+        self._template.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def join(parts: Sequence[Path], out: Path) -> None:
+    """One plain MP4 of several fragmented ones, in order; it appears under its name only once it is whole.
+
+    A part's end that a crash left unfinished is cut off, in the part too.
+
+    Raises
+    ------
+    InvalidVideo
+        If there is no whole fragment in any part.
+    """
+    usable = [part for part in parts if _cut_to_whole_fragments(part)]
+    if not usable:
+        raise InvalidVideo("no video was kept; record it again")
+    unfinished = out.with_name(out.name + ".unfinished")
+    options = {**_TIMESCALE, "movflags": "faststart"}
+    with av.open(str(usable[0])) as first, av.open(str(unfinished), "w", format="mp4", options=options) as container:
+        stream = _copied_stream(container, first.streams.video[0])
+        last_dts = -(2**62)
+        for part in usable:
+            for packet in _packets(part):
+                assert packet.dts is not None
+                assert packet.pts is not None
+                last_dts = max(packet.dts, last_dts + 1)
+                packet.dts, packet.pts = last_dts, max(packet.pts, last_dts)
+                packet.stream = stream
+                container.mux_one(packet)
+    os.replace(unfinished, out)
+
+
+def _copied_stream(container: OutputContainer, template: VideoStream) -> VideoStream:
+    stream = container.add_stream_from_template(template)
+    stream.time_base = _TICK
+    return stream
+
+
+def _packets(part: Path) -> Iterator[Packet[VideoStream]]:
+    with av.open(str(part)) as container:
+        try:
+            yield from (packet for packet in container.demux(video=0) if packet.size and not packet.is_corrupt)
+        except FFmpegError as error:
+            raise InvalidVideo(f"the kept video {part.name} cannot be read to its end") from error
+
+
+def _cut_to_whole_fragments(part: Path) -> bool:
+    """Whether there is any; what follows the last whole one is cut off."""
+    with part.open("r+b") as file:
+        whole = 0
+        for kind, start, size in _boxes(file):
+            if kind == b"mdat":
+                whole = start + size
+        file.truncate(whole)
+    return whole > 0
+
+
+def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+    """(type, start, size) of every whole box at the top level."""
+    end = file.seek(0, os.SEEK_END)
+    start = 0
+    while start + 8 <= end:
+        file.seek(start)
+        head = file.read(16)
+        size, kind = int.from_bytes(head[:4], "big"), head[4:8]
+        if size == _LONG_SIZE:
+            size = int.from_bytes(head[8:], "big")
+        if size < 8 or start + size > end:
+            return
+        yield kind, start, size
+        start += size

@@ -1,0 +1,117 @@
+"""A generator's card: what it was trained on, what it reaches, where it ends."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Final
+
+from cellstorm.generator import GeneratorSpec
+from cellstorm.scoring import DEFAULT_TOLERANCE_NM, Score
+from cellstorm.zoo import CARD, WEIGHTS
+from cellstorm_models.compression import Compression
+from cellstorm_models.evaluation import (
+    ExportedGenerator,
+    milliseconds_per_frame,
+    phantoms,
+    score_bench,
+    score_simulated,
+)
+from cellstorm_models.simulation import SimulationConfig
+from cellstorm_models.training import TrainConfig
+
+_EMPTY: Final = (Compression(crf=23), Compression(crf=28), Compression(crf=33), Compression(bits_per_pixel=0.1))
+_PSF_SIGMAS_PX: Final = (1.0, 1.2, 1.4, 1.6, 1.8)
+
+_TEXT: Final = """\
+# cellSTORM generator `{name}`
+
+Version {version}. A U-Net of three levels at camera resolution ({channels} channels in the first) that sees three consecutive
+frames in counts and predicts, for each pixel of the middle one, an emitter's probability, position, signal, background,
+uncertainties and spot width. Normalisation is inside the graph. Threshold of the probability: {threshold}.
+
+## Training
+Simulated recordings only, most of them through H.264 (x264; constant rate factors 16 to 34, average bitrates of 0.04 to
+0.4 bits per pixel, key frames 10 to 60 frames apart), one in eight without any emitter: spots of 0.95 to 2.0 pixels, 50 to
+2000 photons, 3 to 40 background photons per pixel, 0 to overlapping density, 8-bit cameras of many gains and offsets and
+some of 16 bits. Every clip is fresh. The loss is the likelihood of the truth (after DECODE, Speiser et al. 2021).
+
+{minutes:.1f} processor minutes, {step} steps, on {threads} core(s) and one more for the clips ({machine}); seed {seed};
+validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}`.
+
+## Measured
+Optimal matching within {tolerance:.0f} nm. {milliseconds:.1f} ms of processor time for a frame of 128x128 pixels, on one core.
+
+{tables}
+## Limits
+Trained on simulations and on x264 alone. Below about 100 photons most molecules are missed; where spots overlap within
+about two pixels they are taken for one. Spots narrower than 0.95 or wider than 2 pixels, and anything that is not a
+spot (fiducials that never blink, dust, a barcode), are outside its training.
+"""
+
+
+def write_card(
+    folder: Path, spec: GeneratorSpec, config: TrainConfig, reached: Mapping[str, Any], bench: Path | None
+) -> None:
+    """Measure the package in `folder` and write its README.md."""
+    generator = ExportedGenerator(folder / WEIGHTS)
+    tables = [_psf_table(generator, spec.threshold), _empty_table(generator, spec.threshold)]
+    if bench is not None:
+        figures = score_bench(generator, spec.threshold, bench)
+        tables.insert(0, _table("benchmark video", ((figure.video, figure.score) for figure in figures)))
+    text = _TEXT.format(
+        name=spec.name,
+        version=spec.version,
+        threshold=spec.threshold,
+        channels=config.channels,
+        threads=config.threads,
+        seed=config.seed,
+        budget=config.minutes,
+        minutes=reached["cpu_s"] / 60,
+        step=reached["step"],
+        best=reached["best"],
+        machine=platform.machine(),
+        tolerance=DEFAULT_TOLERANCE_NM,
+        milliseconds=milliseconds_per_frame(generator),
+        tables="\n".join(tables),
+    )
+    (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def _psf_table(generator: ExportedGenerator, threshold: float) -> str:
+    base = SimulationConfig(frames=200, photons=1000.0)
+    rows = (
+        (
+            f"sigma {sigma:.1f} pixels",
+            score_simulated(generator, threshold, replace(base, psf_sigma_px=sigma), Compression(crf=18), seed=5),
+        )
+        for sigma in _PSF_SIGMAS_PX
+    )
+    return _table("`cellstorm simulate`, 1000 photons, CRF 18", rows)
+
+
+def _empty_table(generator: ExportedGenerator, threshold: float) -> str:
+    lines = ["| 200 frames without emitters | phantoms |", "|---|---|"]
+    for compression in _EMPTY:
+        rate = compression.bits_per_pixel
+        name = f"CRF {compression.crf}" if rate is None else f"{rate} bits per pixel"
+        lines.append(f"| {name} | {phantoms(generator, threshold, compression)} |")
+    return "\n".join(lines) + "\n"
+
+
+def _table(title: str, rows: Iterable[tuple[str, Score]]) -> str:
+    lines = [
+        f"| {title} | Jaccard | detection precision | recall | RMSE, nm | errors within one sigma | photons, median ratio |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for name, score in rows:
+        cells = (score.rmse_lateral_nm, score.within_one_sigma, score.photon_ratio_median)
+        rmse, within, photons = (
+            "-" if value is None else f"{value:.{digits}f}" for value, digits in zip(cells, (1, 2, 2), strict=True)
+        )
+        lines.append(
+            f"| {name} | {score.jaccard:.3f} | {score.detection_precision:.3f} | {score.recall:.3f} | {rmse} | {within} | {photons} |"
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,22 @@
+import { expect, test } from "vitest";
+import { colourTable, levelOf, whiteLevel } from "./contrast";
+
+test("white is the percentile of what is lit, as numpy interpolates it", () => {
+  expect(whiteLevel(Float32Array.of(0, 1, 0, 2, 3, 5), 50)).toBe(2.5);
+  expect(whiteLevel(Float32Array.of(0, 1, 0, 2, 3, 5), 100)).toBe(5);
+  expect(whiteLevel(new Float32Array(4))).toBe(0);
+});
+
+test("a large image is sampled to nearly the same white", () => {
+  const values = new Float32Array(2 ** 20).map((_, place) => (place * 7919) % 1000);
+  expect(whiteLevel(values, 90)).toBeCloseTo(900, -1);
+});
+
+test("nothing is black, white is white, and brightness never falls between", () => {
+  const table = colourTable();
+  const sums = [...table].map((word) => (word & 255) + ((word >> 8) & 255) + ((word >> 16) & 255));
+  expect(table[0]).toBe(0xff000000);
+  expect(table[levelOf(9, 9)]).toBe(0xffffffff);
+  expect(sums.every((sum, level) => level === 0 || sum >= sums[level - 1]!)).toBe(true);
+  expect(levelOf(4.5, 9)).toBeGreaterThan(levelOf(4, 9));
+});

@@ -1,0 +1,286 @@
+"""At the end: an acquisition that has come whole and is localized becomes a result folder, and leaves Redis.
+
+The folder is written in a process of its own: writing a million localizations would hold up the event loop for seconds.
+Beside it lies acquisition.json, from which a finished acquisition is brought back where Redis has lost everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import structlog
+from anyio import BrokenWorkerProcess, to_process
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+
+from cellstorm import mp4
+from cellstorm.acquisitions import Acquisition, State
+from cellstorm.camera import DEFAULT_CAMERA
+from cellstorm.errors import AcquisitionNotFound, CellstormError, ResultNotReady
+from cellstorm.generator import GeneratorSpec
+from cellstorm.results import picasso
+from cellstorm.results.folder import TABLE_HDF5, Results, write_results
+from cellstorm.results.report import Provenance
+from cellstorm.settings import Settings
+from cellstorm.store import FAILED_CONNECTION, Commit, Store
+from cellstorm_server.claims import Claims
+from cellstorm_server.library import Library
+
+log = structlog.get_logger()
+
+_RECORD: Final = "acquisition.json"
+_RETRY_S: Final = 30.0
+_ARCHIVED_POSITION: Final = "0-1"
+_DESCRIPTION: Final = TypeAdapter(dict[str, JsonValue])
+_TIMES: Final = ("started_at", "newest_received_at", "last_commit_at")
+_FACTS_ASKED: Final = (*_TIMES, "source", "next_frame", "generator")
+_KEPT_COUNTERS: Final = {
+    "frame_width",
+    "frame_height",
+    "roi",
+    "frames_expected",
+    "frames_received",
+    "frames_lost",
+    "frames_damaged",
+    "frames_processed",
+    "localizations",
+    "chunks_received",
+    "chunks_processed",
+    "error",
+}
+"""What of an acquisition goes back into the store as it is."""
+
+
+class Record(BaseModel):
+    """A finished acquisition as it lies beside its results."""
+
+    model_config = ConfigDict(frozen=True)
+
+    acquisition: Acquisition
+    token_digest: str
+    generator: GeneratorSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What the writing process needs to open the store and the library for itself."""
+
+    redis_url: str
+    root: Path
+    min_free_bytes: int
+
+    @classmethod
+    def of(cls, settings: Settings) -> Places:
+        return cls(settings.redis_url, settings.data, settings.min_free_disk_bytes)
+
+    def library(self) -> Library:
+        return Library(self.root, self.min_free_bytes)
+
+
+def write_archive(places: Places, acquisition_id: str) -> None:
+    """Blocks. Write the result folder of an acquisition that is processed to its end; again is no error.
+
+    Raises
+    ------
+    ResultNotReady
+        If not one frame was localized.
+    StorageFull
+        If the disk has no room; nothing of the folder is there then.
+    """
+    store, library = Store.connect(places.redis_url), places.library()
+    acquisition = store.get(acquisition_id)
+    widefield = store.widefield(acquisition_id).counts
+    if acquisition.roi is None:
+        raise ResultNotReady("not one frame could be used; start a new acquisition")
+    if widefield is None:
+        widefield = np.zeros((acquisition.roi.height, acquisition.roi.width), np.uint32)
+    results = Results(
+        localizations=store.localizations(acquisition_id),
+        widefield_sum=widefield,
+        frame_count=int(store.field(acquisition_id, "next_frame") or 0),
+        provenance=_provenance(store, library, acquisition),
+    )
+    library.check_room()
+    write_results(library.results(acquisition_id), results, video=_joined_video(library, acquisition_id))
+    _joined_path(library, acquisition_id).unlink(missing_ok=True)
+    _write_record(library, store, acquisition_id)
+
+
+def _joined_path(library: Library, acquisition_id: str) -> Path:
+    return library.folder(acquisition_id) / "joined.mp4"
+
+
+def _joined_video(library: Library, acquisition_id: str) -> Path | None:
+    """The live video of all sessions as one; None where there was no phone."""
+    parts = library.parts(acquisition_id)
+    if not parts:
+        return None
+    mp4.join(parts, _joined_path(library, acquisition_id))
+    return _joined_path(library, acquisition_id)
+
+
+def _provenance(store: Store, library: Library, acquisition: Acquisition) -> Provenance:
+    assert acquisition.roi is not None
+    fields = {name: store.field(acquisition.id, name) for name in _FACTS_ASKED}
+    started_at, received_at, committed_at = (float(fields[name] or 0) for name in _TIMES)
+    source: dict[str, JsonValue] = {"width": acquisition.frame_width, "height": acquisition.frame_height}
+    if fields["source"] is None:
+        source |= {"kind": "live", "codec": "h264", "sessions": len(library.parts(acquisition.id))}
+        recording_s = received_at - started_at
+    else:
+        source |= {"kind": "upload", **_DESCRIPTION.validate_json(fields["source"])}
+        fps = source.get("fps")
+        recording_s = int(fields["next_frame"] or 0) / fps if isinstance(fps, float) and fps > 0 else 0.0
+    return Provenance(
+        acquisition_id=acquisition.id,
+        name=acquisition.settings.name,
+        created_at=acquisition.created_at,
+        finished_at=datetime.now(UTC),
+        source=source,
+        frames_received=acquisition.frames_received,
+        frames_lost=acquisition.frames_lost,
+        frames_damaged=acquisition.frames_damaged,
+        frames_processed=acquisition.frames_processed,
+        camera=acquisition.settings.camera or DEFAULT_CAMERA,
+        roi=acquisition.roi,
+        pixel_size_nm=acquisition.settings.pixel_size_nm,
+        generator=GeneratorSpec.model_validate_json(fields["generator"] or ""),
+        recording_s=recording_s if recording_s > 0 else None,
+        processing_s=committed_at - started_at if committed_at > started_at > 0 else None,
+    )
+
+
+def _write_record(library: Library, store: Store, acquisition_id: str) -> None:
+    acquisition = store.get(acquisition_id)
+    record = Record(
+        acquisition=acquisition.model_copy(update={"state": State.FINISHED, "lag_s": None, "eta_s": None}),
+        token_digest=store.field(acquisition_id, "token_digest") or "",
+        generator=GeneratorSpec.model_validate_json(store.field(acquisition_id, "generator") or ""),
+    )
+    path = library.folder(acquisition_id) / _RECORD
+    part = path.with_suffix(".part")
+    part.write_text(record.model_dump_json(indent=2), encoding="utf-8")
+    part.chmod(0o600)
+    os.replace(part, path)
+
+
+def restore(store: Store, library: Library) -> list[str]:
+    """Blocks. Bring finished acquisitions back that lie in the library and are unknown to the store; their ids."""
+    known = set(store.ids())
+    restored = []
+    for acquisition_id in library.ids():
+        path = library.folder(acquisition_id) / _RECORD
+        if acquisition_id in known or not path.is_file():
+            continue
+        record = Record.model_validate_json(path.read_bytes())
+        _put_back(store, record)
+        restored.append(acquisition_id)
+    return restored
+
+
+def _put_back(store: Store, record: Record) -> None:
+    acquisition = record.acquisition
+    created_at = acquisition.created_at.timestamp()
+    at_its_time = Store(store.redis, clock=lambda: created_at)
+    at_its_time.create(acquisition.id, acquisition.settings, owner="", token_digest=record.token_digest)
+    facts = acquisition.model_dump(mode="json", include=_KEPT_COUNTERS, exclude_none=True)
+    store.set_fields(
+        acquisition.id, **facts, state=State.FINISHED.value, generator=record.generator.model_dump_json()
+    )
+
+
+def archived_commit(library: Library, acquisition: Acquisition) -> Commit:
+    """Blocks. All localizations of a finished acquisition, from its result folder, as if they had come at once.
+
+    Raises
+    ------
+    ResultNotReady
+        If its folder is not here.
+    """
+    path = library.results(acquisition.id) / TABLE_HDF5
+    if not path.is_file():
+        raise ResultNotReady("the results lie with another gateway; ask the one that received the acquisition")
+    table, info = picasso.read(path)
+    return Commit(_ARCHIVED_POSITION, 0, 0, info.frame_count, acquisition.frames_processed, table)
+
+
+class Archiver:
+    """Writes the archives of this gateway, one at a time."""
+
+    def __init__(self, store: Store, library: Library, settings: Settings, claims: Claims) -> None:
+        self._store = store
+        self._library = library
+        self._settings = settings
+        self._claims = claims
+        self._place = asyncio.Semaphore(1)
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._again_at: dict[str, float] = {}
+        self._told: dict[str, str] = {}
+
+    async def consider(self, acquisition: Acquisition) -> None:
+        """Begin with the archive of an acquisition that is `processing`, if all of it is processed and nobody else does."""
+        key = acquisition.id
+        if key in self._tasks or time.monotonic() < self._again_at.get(key, 0):
+            return
+        if await asyncio.to_thread(self._is_ready, key) and await asyncio.to_thread(self._claims.take, _claim(key)):
+            self._tasks[key] = asyncio.create_task(self._archive(key), name=f"archive {key}")
+
+    async def shutdown(self) -> None:
+        """Leave what is not written to whoever comes next."""
+        for task in self._tasks.values():
+            task.cancel()
+        await asyncio.gather(*self._tasks.values(), return_exceptions=True)
+
+    def _is_ready(self, acquisition_id: str) -> bool:
+        spool = self._library.spool(acquisition_id)
+        acquisition = self._store.get(acquisition_id)
+        return (
+            acquisition.state is State.PROCESSING
+            and acquisition.chunks_processed == acquisition.chunks_received
+            and not any(spool.glob("*"))
+            and not self._store.pending(acquisition_id)
+        )
+
+    async def _archive(self, acquisition_id: str) -> None:
+        try:
+            async with self._place:
+                await to_process.run_sync(write_archive, Places.of(self._settings), acquisition_id, cancellable=True)
+            await asyncio.to_thread(self._finish, acquisition_id)
+            log.info("archived", acquisition=acquisition_id)
+        except AcquisitionNotFound:  # deleted meanwhile, and perhaps written to after that
+            await asyncio.to_thread(self._library.delete, acquisition_id)
+        except (CellstormError, BrokenWorkerProcess, *FAILED_CONNECTION, OSError) as error:
+            await self._put_off(acquisition_id, error)
+        finally:
+            self._claims.release(_claim(acquisition_id))
+            del self._tasks[acquisition_id]
+
+    def _finish(self, acquisition_id: str) -> None:
+        if (told := self._told.pop(acquisition_id, None)) and self._store.field(acquisition_id, "error") == told:
+            self._store.set_fields(acquisition_id, error="")
+        self._store.transition(acquisition_id, State.FINISHED)
+        self._store.expire_bulk(acquisition_id, self._settings.expire_after_s)
+        for part in self._library.parts(acquisition_id):  # the results hold them, joined
+            part.unlink()
+        self._again_at.pop(acquisition_id, None)
+
+    async def _put_off(self, acquisition_id: str, error: Exception) -> None:
+        log.error("archive put off", acquisition=acquisition_id, error=repr(error))
+        self._again_at[acquisition_id] = time.monotonic() + _RETRY_S
+        known = isinstance(error, CellstormError)
+        reason = str(error) if known else "the results could not be written; the server's log tells more"
+        self._told[acquisition_id] = reason
+        try:
+            await asyncio.to_thread(self._store.set_fields, acquisition_id, error=reason)
+        except (AcquisitionNotFound, *FAILED_CONNECTION):
+            return  # deleted, or told the next time
+
+
+def _claim(acquisition_id: str) -> str:
+    return f"archive:{acquisition_id}"

@@ -1,0 +1,109 @@
+"""What a gateway does by itself: each part about once a second, and an error in one round does not end the next."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Final
+
+import structlog
+
+from cellstorm.acquisitions import Acquisition, State
+from cellstorm.errors import AcquisitionNotFound, CellstormError
+from cellstorm.store import FAILED_CONNECTION
+from cellstorm_server.claims import Claims
+from cellstorm_server.reaper import Reaper
+from cellstorm_server.services import Services
+
+log = structlog.get_logger()
+
+_ROUND_S: Final = 1.0
+_OVER: Final = (State.FINISHED, State.FAILED)
+_SILENT_FACTOR: Final = 3
+
+
+class Background:
+    """All rounds of one gateway."""
+
+    def __init__(self, services: Services, claims: Claims) -> None:
+        reaper = Reaper(services.store, services.queues, claims.holder)
+        upkeep = Upkeep(services)
+        self._rounds: dict[str, Callable[[], Awaitable[object]]] = {
+            "reap": lambda: asyncio.to_thread(reaper.sweep, time.time()),
+            "drain": partial(asyncio.to_thread, services.feeder.drain),
+            "claims": partial(asyncio.to_thread, claims.renew),
+            "upkeep": upkeep.round,
+        }
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Begin all rounds."""
+        self._tasks = [asyncio.create_task(_repeat(name, do), name=name) for name, do in self._rounds.items()]
+
+    async def stop(self) -> None:
+        """End them, after the round that is under way."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+async def _repeat(name: str, do: Callable[[], Awaitable[object]]) -> None:
+    while True:
+        try:
+            await do()
+        except (CellstormError, *FAILED_CONNECTION) as error:
+            log.warning("round put off", round=name, error=str(error))
+        except Exception:  # the edge of a background task: the service goes on, and the log tells
+            log.exception("round failed", round=name)
+        await asyncio.sleep(_ROUND_S)
+
+
+class Upkeep:
+    """Looks after the acquisitions whose files lie here: ends what is forgotten, resumes what was left, archives what is done."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._settled: set[str] = set()
+
+    async def round(self) -> None:
+        """Once over all acquisitions that are not settled."""
+        for acquisition_id in await asyncio.to_thread(self._unsettled):
+            try:
+                await self._look_after(await asyncio.to_thread(self._services.store.get, acquisition_id))
+            except AcquisitionNotFound:  # being made or deleted, or lost with Redis
+                continue
+
+    def _unsettled(self) -> list[str]:
+        there = set(self._services.library.ids())
+        self._settled &= there
+        return sorted(there - self._settled)
+
+    async def _look_after(self, acquisition: Acquisition) -> None:
+        services = self._services
+        if acquisition.state in _OVER:
+            self._settled.add(acquisition.id)
+        elif acquisition.state is State.PROCESSING:
+            await services.archiver.consider(acquisition)
+        elif await asyncio.to_thread(services.store.field, acquisition.id, "live") == "1":
+            await self._look_after_live(acquisition)
+        elif acquisition.state is State.RECEIVING:
+            await services.uploads.resume(acquisition)
+
+    async def _look_after_live(self, acquisition: Acquisition) -> None:
+        services = self._services
+        if any(session.acquisition_id == acquisition.id for session in services.sessions.active):
+            return
+        idle_s = await asyncio.to_thread(self._idle_s, acquisition.id)
+        if acquisition.chunks_received and idle_s > services.settings.finish_after_s:
+            log.info("finished, for no phone has come back", acquisition=acquisition.id)
+            await asyncio.to_thread(services.store.transition, acquisition.id, State.PROCESSING)
+        elif acquisition.state is State.RECEIVING and idle_s > _SILENT_FACTOR * services.settings.freed_after_s:
+            # Its gateway was killed: no session is left that could tell.
+            await asyncio.to_thread(services.store.transition, acquisition.id, State.WAITING)
+
+    def _idle_s(self, acquisition_id: str) -> float:
+        """Since something was last heard of it; a stream's positions begin with Unix milliseconds."""
+        milliseconds = int(self._services.store.last_event(acquisition_id).split("-")[0])
+        return time.time() - milliseconds / 1000 if milliseconds else 0.0

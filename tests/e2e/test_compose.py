@@ -1,0 +1,109 @@
+"""docker-compose.yml is what the compose specification allows, and its commands are a working cellSTORM."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from redis import Redis
+from redis.exceptions import AuthenticationError
+
+from cellstorm.settings import Settings
+from tests.conftest import CHECKOUT
+from tests.e2e import deployment
+
+PASSWORD = {"CELLSTORM_REDIS_PASSWORD": "x"}
+
+
+@pytest.fixture(scope="module")
+def document() -> dict[str, Any]:
+    content: dict[str, Any] = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())
+    return content
+
+
+def test_the_file_keeps_to_the_compose_specification() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "check_jsonschema",
+        "--builtin-schema",
+        "vendor.compose-spec",
+        "docker-compose.yml",
+    ]
+    run = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+@pytest.mark.parametrize(("profile", "worker"), [("cpu", "worker"), ("gpu", "worker-gpu")])
+def test_each_profile_is_redis_a_gateway_and_its_worker(profile: str, worker: str) -> None:
+    assert set(deployment.services(profile, PASSWORD)) == {"redis", "gateway", worker}
+
+
+def test_nothing_starts_without_a_password() -> None:
+    with pytest.raises(KeyError, match="CELLSTORM_REDIS_PASSWORD"):
+        deployment.services("cpu", {})
+
+
+def test_every_variable_is_a_setting(document: dict[str, Any]) -> None:
+    known = {f"CELLSTORM_{name.upper()}" for name in Settings.model_fields}
+    given = {name for name in document["services"] for name in document["services"][name].get("environment", {})}
+    assert given - {"REDISCLI_AUTH"} <= known
+
+
+@pytest.mark.parametrize("name", ["redis", "gateway", "worker", "worker-gpu"])
+def test_every_container_can_do_no_more_than_it_must(document: dict[str, Any], name: str) -> None:
+    service = document["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert {"mem_limit", "pids_limit", "restart"} <= service.keys()
+
+
+def test_the_gpu_worker_reserves_a_gpu_and_refuses_to_work_without(document: dict[str, Any]) -> None:
+    service = document["services"]["worker-gpu"]
+    assert service["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]
+    assert service["environment"]["CELLSTORM_PROVIDER"] == "cuda"
+
+
+@pytest.fixture(scope="module")
+def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[deployment.Deployment]:
+    with deployment.deployed(tmp_path_factory.mktemp("deployment")) as running:
+        yield running
+
+
+def test_a_video_streamed_to_its_processes_becomes_localizations(
+    service: deployment.Deployment, tmp_path: Path
+) -> None:
+    video = tmp_path / "sample.mp4"
+    deployment.write_sample(video)
+    deployment.assert_localized(service, deployment.publish(service, video))
+
+
+def test_redis_refuses_whoever_has_no_password(service: deployment.Deployment) -> None:
+    url = service.services["worker"].environment["CELLSTORM_REDIS_URL"]
+    host_and_port = url.partition("@")[2]
+    with Redis.from_url(f"redis://{host_and_port}") as stranger, pytest.raises(AuthenticationError):
+        stranger.ping()
+
+
+@pytest.mark.parametrize(("database", "code"), [pytest.param("/0", 0, id="alive"), pytest.param("/1", 1, id="gone")])
+def test_the_workers_health_check_tells_whether_it_is_alive(
+    service: deployment.Deployment, database: str, code: int
+) -> None:
+    url = service.services["worker"].environment["CELLSTORM_REDIS_URL"].removesuffix("/0") + database
+    check = [sys.executable, str(CHECKOUT / "worker" / "healthcheck.py")]
+    run = subprocess.run(check, env={"CELLSTORM_REDIS_URL": url}, capture_output=True, text=True, check=False)
+    assert run.returncode == code, run.stderr
+
+
+@pytest.mark.parametrize("name", ["gateway", "worker"])
+def test_the_images_own_command_is_the_one_of_the_compose_file(document: dict[str, Any], name: str) -> None:
+    service = document["services"][name]
+    dockerfile = (CHECKOUT / service["build"]["dockerfile"]).read_text()
+    assert f"\nCMD {json.dumps(service['command'])}\n" in dockerfile

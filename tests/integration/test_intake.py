@@ -1,0 +1,207 @@
+"""What a phone sends, from access units to the store and the kept video."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from cellstorm.acquisitions import AcquisitionSettings, State
+from cellstorm.chunks import Chunk
+from cellstorm.errors import AcquisitionNotFound, FrameSizeChanged, StorageFull
+from cellstorm.h264 import AccessUnit
+from cellstorm.mp4 import join
+from cellstorm.settings import Settings
+from cellstorm.sources import open_source
+from cellstorm.store import Store
+from cellstorm_server.feeder import Feeder
+from cellstorm_server.ingest.assembly import EncodedFrame
+from cellstorm_server.ingest.session import Intake
+from cellstorm_server.library import Library
+from cellstorm_server.queueing import JobQueues, job_name
+from tests.fakes import encode_h264, numbered_frames
+from tests.redis_server import RedisServer
+
+ID = "intake-test"
+GROUP = 10
+
+
+class Bench:
+    """A gateway's inner parts on a real Redis and a real disk."""
+
+    def __init__(self, redis_url: str, folder: Path, **settings: int) -> None:
+        self.settings = Settings(data=folder, redis_url=redis_url, **settings)  # type: ignore[arg-type]  # all are numbers
+        self.store = Store.connect(redis_url)
+        self.queues = JobQueues(self.store.redis)
+        self.library = Library(folder, min_free_bytes=0)
+        self.feeder = Feeder(self.store, self.queues, self.library, self.settings)
+        if not self.store.ids():
+            self.store.create(ID, AcquisitionSettings(), owner="me", token_digest="")
+            self.library.create(ID)
+            self.store.transition(ID, State.RECEIVING)
+
+    def intake(self) -> Intake:
+        return Intake(ID, self.store, self.feeder, self.library)
+
+    def stored(self) -> list[Chunk]:
+        """Chunks in the store, by number."""
+        chunks = [self.store.get_chunk(ID, number) for number in sorted(self.store.pending(ID))]
+        return [chunk for chunk in chunks if chunk is not None]
+
+    def kept(self, folder: Path) -> list[Chunk]:
+        """Chunks of the video that is kept in the end."""
+        join(self.library.parts(ID), folder / "video.mp4")
+        return list(open_source(folder / "video.mp4").chunks())
+
+
+@pytest.fixture
+def bench(redis_url: str, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(redis_url, tmp_path / "data")
+    yield bench
+    bench.store.redis.close()
+
+
+def frames_of(
+    units: Sequence[AccessUnit], lost: frozenset[int] = frozenset(), start_s: float = 1000.0
+) -> list[tuple[EncodedFrame, float]]:
+    """As they come from the network; a gap is told where units are missing."""
+    return [
+        (EncodedFrame(unit.data, unit.timestamp, follows_gap=(n - 1) in lost), start_s + n / 30)
+        for n, unit in enumerate(units)
+        if n not in lost
+    ]
+
+
+def recording(count: int, width: int = 96) -> list[AccessUnit]:
+    return encode_h264(numbered_frames(count, width), group=GROUP)
+
+
+def headers(chunks: Sequence[Chunk]) -> list[tuple[int, int, int, int, int, tuple[float, ...]]]:
+    """What must agree between live and kept video."""
+    return [
+        (h.number, h.first_frame, h.frame_count, h.lost, h.damaged, tuple(round(t, 6) for t in h.times_s))
+        for h in (chunk.header for chunk in chunks)
+    ]
+
+
+def test_the_kept_video_gives_the_chunks_that_were_stored(bench: Bench, tmp_path: Path) -> None:
+    intake = bench.intake()
+    intake.take(frames_of(recording(45)))
+    intake.finish()
+    stored, kept = bench.stored(), bench.kept(tmp_path)
+    assert headers(stored) == headers(kept)
+    assert [c.header.frame_count for c in stored] == [10, 10, 10, 10, 5]
+    acquisition = bench.store.get(ID)
+    assert (acquisition.frames_received, acquisition.frames_lost, acquisition.frames_damaged) == (45, 0, 0)
+    assert (acquisition.frame_width, acquisition.frame_height) == (96, 64)
+    assert bench.queues.waiting() == {job_name(ID, n) for n in range(5)}
+
+
+def test_lost_frames_are_counted_alike_live_and_from_the_kept_video(bench: Bench, tmp_path: Path) -> None:
+    intake = bench.intake()
+    # one inside a group; two at a group's end, where frame_num cannot tell; a key frame itself
+    intake.take(frames_of(recording(60), lost=frozenset({14, 28, 29, 40})))
+    intake.finish()
+    stored = bench.stored()
+    assert headers(stored) == headers(bench.kept(tmp_path))
+    acquisition = bench.store.get(ID)
+    assert acquisition.frames_lost == 4
+    assert acquisition.frames_damaged == 5 + 9
+    assert acquisition.frames_received == 56
+    assert stored[-1].header.next_frame == 60
+    assert [c.header.first_frame for c in stored] == [0, 10, 20, 30, 50]
+
+
+@pytest.mark.parametrize("second_start_s", [pytest.param(1005.0, id="later"), pytest.param(900.0, id="clock set back")])
+def test_a_phone_that_comes_back_continues_the_same_recording(
+    bench: Bench, tmp_path: Path, second_start_s: float
+) -> None:
+    for start_s in (1000.0, second_start_s):
+        intake = bench.intake()
+        intake.take(frames_of(recording(13), start_s=start_s))
+        intake.finish()
+    stored = bench.stored()
+    assert headers(stored) == headers(bench.kept(tmp_path))
+    assert [(c.header.number, c.header.first_frame) for c in stored] == [(0, 0), (1, 10), (2, 13), (3, 23)]
+
+
+def test_another_frame_size_is_refused_and_what_came_before_is_kept(bench: Bench) -> None:
+    intake = bench.intake()
+    with pytest.raises(FrameSizeChanged):
+        intake.take(frames_of([*recording(10), *recording(10, width=128)]))
+    intake.finish()
+    assert bench.store.get(ID).frames_received == 10
+
+
+def test_another_frame_size_is_refused_in_a_later_session_too(bench: Bench) -> None:
+    first, second = bench.intake(), None
+    first.take(frames_of(recording(10)))
+    first.finish()
+    second = bench.intake()
+    second.take(frames_of(recording(10, width=128)))
+    with pytest.raises(FrameSizeChanged):
+        second.finish()
+    assert bench.store.get(ID).frames_received == 10
+
+
+def test_over_the_budget_chunks_wait_on_disk_and_follow_in_order(redis_url: str, tmp_path: Path) -> None:
+    bench = Bench(redis_url, tmp_path / "data", chunk_budget_bytes=1)
+    intake = bench.intake()
+    intake.take(frames_of(recording(40)))
+    intake.finish()
+    assert [c.header.number for c in bench.stored()] == [0]
+    assert bench.store.get(ID).spooled_chunks == 3
+    assert bench.feeder.next_position(ID) == (4, 40)
+    for number in range(1, 4):
+        bench.store.give_up(ID, bench.stored()[0], "made room")
+        bench.feeder.drain()
+        assert [c.header.number for c in bench.stored()] == [number]
+    assert bench.store.get(ID).spooled_chunks == 0
+    bench.store.redis.close()
+
+
+def test_while_redis_is_away_nothing_is_lost(redis_server: RedisServer, tmp_path: Path) -> None:
+    bench = Bench(redis_server.url, tmp_path / "data")
+    intake, frames = bench.intake(), frames_of(recording(40))
+    intake.take(frames[:15])
+    redis_server.stop()
+    intake.take(frames[15:])
+    intake.finish()
+    assert len(bench.feeder.spooled(ID)) == 3
+    redis_server.start()
+    bench.feeder.drain()
+    assert [c.header.number for c in bench.stored()] == [0, 1, 2, 3]
+    bench.store.redis.close()
+
+
+def test_chunks_that_redis_has_forgotten_are_read_back_from_the_video(bench: Bench) -> None:
+    intake, frames = bench.intake(), frames_of(recording(40))
+    intake.take(frames[:25])
+    before = bench.stored()
+    state = f"acq:{{{ID}}}:state"
+    bench.store.redis.hset(state, "chunks_received", 0)  # as after a restart with an append-only file a second old
+    bench.store.redis.delete(f"acq:{{{ID}}}:pending")
+    intake.take(frames[25:])
+    intake.finish()
+    after = bench.stored()
+    assert [c.header.number for c in after] == [0, 1, 2, 3]
+    assert headers(after[:2]) == headers(before)
+
+
+def test_a_deleted_acquisition_takes_nothing_more(bench: Bench) -> None:
+    intake = bench.intake()
+    intake.take(frames_of(recording(25)))
+    bench.store.delete(ID)
+    with pytest.raises(AcquisitionNotFound):
+        intake.finish()
+
+
+def test_a_full_disk_is_told_before_anything_is_written(redis_url: str, tmp_path: Path) -> None:
+    bench = Bench(redis_url, tmp_path / "data")
+    full = Library(tmp_path / "data", min_free_bytes=2**62)
+    intake = Intake(ID, bench.store, bench.feeder, full)
+    with pytest.raises(StorageFull):
+        intake.take(frames_of(recording(25)))
+    assert bench.library.parts(ID) == []
+    bench.store.redis.close()
