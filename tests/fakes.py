@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -12,6 +12,7 @@ from av.stream import Stream
 from numpy.typing import NDArray
 
 from cellstorm.camera import DEFAULT_CAMERA
+from cellstorm.chunks import Chunk
 from cellstorm.generator import GeneratorSpec
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 from cellstorm.localizations import LOCALIZATION, Localizations
@@ -129,3 +130,37 @@ def encode_h264(
 def _with_flat_chroma(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = luma.shape
     return np.concatenate([luma, np.full((height // 2, width), 128, np.uint8)])
+
+
+GENERATOR_SPEC = GeneratorSpec(
+    name="test", version="1.0", sha256="0" * 64, output="emitters", context_frames=3, size_multiple=8, threshold=0.5
+)
+
+
+class PeakGenerator:
+    """Sees one emitter in each pixel of 200 counts or more, and remembers the windows that it was shown."""
+
+    def __init__(self, before_each: Callable[[], None] = lambda: None) -> None:
+        self.spec = GENERATOR_SPEC
+        self.windows: list[NDArray[np.float32]] = []
+        self._before_each = before_each
+
+    def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        self._before_each()
+        self.windows.append(windows)
+        middle = windows[:, windows.shape[1] // 2]
+        output = np.full((len(windows), 8, *middle.shape[1:]), 0.1, np.float32)
+        output[:, 0] = np.where(middle >= 200, 0.9, 0.0)
+        output[:, 3] = middle
+        return output
+
+
+def chunk_of_spots(number: int, first_frame: int, frames: int = 10, side_px: int = 24, seed: int = 5) -> Chunk:
+    """A raw chunk whose frame i has a background of 10 + i counts and one bright pixel, as `PeakGenerator` sees it."""
+    random = np.random.default_rng(seed + number)
+    counts = np.empty((frames, side_px, side_px), np.uint8)
+    for place in range(frames):
+        counts[place] = 10 + place
+        counts[place, *random.integers(0, side_px, 2)] = 200 + place
+    times_s = [(first_frame + place) / 20 for place in range(frames)]
+    return Chunk.of_counts(number, first_frame, times_s, counts)

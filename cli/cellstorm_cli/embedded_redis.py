@@ -77,6 +77,7 @@ def server_process(folder: Path, socket: Path, log_file: Path | None = None) -> 
         "save": "",
         "maxmemory-policy": "noeviction",
         "loglevel": "warning",
+        "logfile": str(folder / "redis.log"),
         "daemonize": "no",
     }
     arguments = (part for name, value in options.items() for part in (f"--{name}", value))

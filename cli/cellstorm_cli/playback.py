@@ -117,7 +117,8 @@ def _encoder(width: int, height: int, fps: float, bitrate_kbps: int | None) -> V
     encoder.gop_size = max(1, round(fps * KEY_FRAME_INTERVAL_S))
     encoder.max_b_frames = 0
     encoder.thread_count = 1
-    encoder.options = {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline"}
+    # Blinking looks like a change of scene to x264, a phone makes no key frame of it.
+    encoder.options = {"preset": "veryfast", "tune": "zerolatency", "profile": "baseline", "sc_threshold": "0"}
     return encoder
 
 

@@ -35,20 +35,20 @@ WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Wo
 
 def gateway(port: PortOption = None, data: DataOption = None) -> None:
     """Run a gateway: it receives phones and uploads, and shows the image."""
-    from cellstorm_server import main as server
+    from cellstorm_server.main import run
 
     settings = Settings.load(port=port, data=data)
     configure_logs(settings.log_format)
-    server.run(settings)
+    run(settings)
 
 
 def worker() -> None:
     """Run a worker: it turns chunks of video into localizations."""
-    from cellstorm_worker import main as worker_process
+    from cellstorm_worker.main import run
 
     settings = Settings.load()
     configure_logs(settings.log_format)
-    worker_process.run(settings)
+    run(settings)
 
 
 def up(
@@ -155,7 +155,7 @@ def _start_redis(supervisor: Supervisor, folder: Path, socket: Path, log_file: P
             return False
         return True
 
-    supervisor.wait_until(answers, "Redis", _REDIS_START_S)
+    supervisor.wait_until(answers, f"Redis (its log lies in {folder})", _REDIS_START_S)
     store.redis.close()
     return url
 

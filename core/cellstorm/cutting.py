@@ -92,7 +92,7 @@ class ChunkCutter:
 
     @property
     def skipped_before_first_key_frame(self) -> int:
-        """Pictures before the stream's first key frame: they have no index."""
+        """Access units before the first key frame: they have no index."""
         return self._skipped
 
     def add_parameter_sets(self, nal_units: Sequence[bytes]) -> None:
@@ -152,8 +152,11 @@ class ChunkCutter:
         """A unit that is no picture: as if it had never come, but a picture's remains stay in the kept video."""
         if facts is not None and not facts.is_partial:
             return []  # parameter sets alone, or the end of the stream
+        if self._open is None:
+            self._skipped += 1
+            return []
         self._last.unusable += 1
-        if self._open is None or facts is None:
+        if facts is None:
             return []
         return self._open.keep(AccessUnit(join_annex_b(nal_units), unit.timestamp, unit.received_at_s))
 

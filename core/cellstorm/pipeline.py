@@ -4,8 +4,7 @@ A chunk's result depends on nothing but the chunk, the generator and the acquisi
 
     chunk -> counts of the region of interest -> windows of frames -> generator -> localizations
 
-A window never reaches beyond its chunk (the first and the last frame repeat themselves there), and every batch has the
-same shape (the last one is filled up), so that a frame's result does not depend on its neighbours in the batch.
+A window never reaches beyond its chunk: the first and the last frame repeat themselves there.
 """
 
 from __future__ import annotations
@@ -27,8 +26,7 @@ from cellstorm.generator import Generator, GeneratorSpec
 from cellstorm.localizations import Localizations
 from cellstorm.roi import RegionOfInterest
 
-MAX_BATCH_FRAMES: Final = 4
-"""Larger batches gain nothing on a processor, and the last one of a chunk is filled up with frames that are thrown away."""
+_MAX_BATCH_FRAMES: Final = 8
 _MAX_BATCH_PIXELS: Final = 2**20
 """Of one batch's predicted frames: a batch of large frames must not outlast a worker's lease."""
 
@@ -121,12 +119,11 @@ def _predictions(
     frames, height, width = counts.shape
     spec = generator.spec
     offsets = np.arange(spec.context_frames) - spec.context_frames // 2
-    size = min(MAX_BATCH_FRAMES, max(1, _MAX_BATCH_PIXELS // (height * width)))
+    size = min(_MAX_BATCH_FRAMES, max(1, _MAX_BATCH_PIXELS // (height * width)))
     for start in range(0, len(selected), size):
         places = selected[start : start + size]
-        filled = np.pad(places, (0, size - len(places)), mode="edge")
-        windows = counts[np.clip(filled[:, None] + offsets, 0, frames - 1)]
-        yield places, generator.predict(_pad(windows, spec))[: len(places), :, :height, :width]
+        windows = counts[np.clip(places[:, None] + offsets, 0, frames - 1)]
+        yield places, generator.predict(_pad(windows, spec))[:, :, :height, :width]
 
 
 def _pad(windows: Counts, spec: GeneratorSpec) -> NDArray[np.float32]:

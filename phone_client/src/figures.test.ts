@@ -14,8 +14,9 @@ test("what is known comes with its unit", () => {
   expect(valueOf("resolution", { resolution_nm: 61.7 })!.value).toBe("62 nm");
 });
 
-test("nothing lags once everything is in the image", () => {
-  expect(valueOf("lag", { state: "finished", frames_received: 9 })!.value).toBe("none");
+test("what is over has no pace any more", () => {
+  const over = acquisitionWith({ state: "finished", frames_received: 9 });
+  expect(figuresOf(over).map((figure) => figure.key)).not.toContain("lag");
 });
 
 test("lost and damaged frames catch the eye", () => {

@@ -17,9 +17,17 @@ export function figuresOf(acquisition: Acquisition): Figure[] {
     { key: "received", label: "Frames received", value: received(acquisition) },
     warning("lost", "Frames lost", acquisition.frames_lost),
     warning("damaged", "Frames damaged", acquisition.frames_damaged),
-    { key: "fps", label: "Frame rate", value: known(acquisition.fps, (fps) => `${fps.toFixed(1)} /s`) },
-    { key: "lag", label: "Lag", value: lag(acquisition) },
+    ...paceOf(acquisition),
     { key: "resolution", label: "Resolution", value: known(acquisition.resolution_nm, (nm) => `${nm.toFixed(0)} nm`) },
+  ];
+}
+
+/** Only what goes on has a pace. */
+function paceOf({ state, fps, lag_s }: Acquisition): Figure[] {
+  if (state === "finished" || state === "failed") return [];
+  return [
+    { key: "fps", label: "Frame rate", value: known(fps, (rate) => `${rate.toFixed(1)} /s`) },
+    { key: "lag", label: "Lag", value: known(lag_s, (seconds) => `${seconds.toFixed(1)} s`) },
   ];
 }
 
@@ -32,12 +40,6 @@ export function count(value: number): string {
 
 export function known(value: number | null, format: (value: number) => string): string {
   return value === null ? NOT_YET : format(value);
-}
-
-/** Null before there are frames; once all are in the image there is nothing left to lag. */
-function lag({ lag_s, frames_received, state }: Acquisition): string {
-  if (lag_s === null && frames_received > 0 && (state === "finished" || state === "failed")) return "none";
-  return known(lag_s, (seconds) => `${seconds.toFixed(1)} s`);
 }
 
 function received({ frames_received, frames_expected }: Acquisition): string {

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from cellstorm.errors import AcquisitionNotFound, InvalidSetting, NotAllowed
 from cellstorm.settings import Settings
@@ -133,11 +134,18 @@ async def require_access(services: Services, acquisition_id: str, connection: HT
         raise NotAllowed("the token does not fit this acquisition; open the link that came with it again")
 
 
-async def _admin(services: Current, connection: HTTPConnection) -> None:
+_Declared = Annotated[
+    HTTPAuthorizationCredentials | None,
+    Depends(HTTPBearer(auto_error=False, description="The admin's token, or the acquisition's own.")),
+]
+"""Says in OpenAPI that a token is needed; `bearer` is what reads it."""
+
+
+async def _admin(services: Current, connection: HTTPConnection, _: _Declared) -> None:
     await require_admin(services, connection)
 
 
-async def _accessible(acquisition_id: str, services: Current, connection: HTTPConnection) -> str:
+async def _accessible(acquisition_id: str, services: Current, connection: HTTPConnection, _: _Declared) -> str:
     await require_access(services, acquisition_id, connection)
     return acquisition_id
 

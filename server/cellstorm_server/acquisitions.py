@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+import socket
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request, Response, status
@@ -40,20 +41,19 @@ async def create_acquisition(services: Services, settings: AcquisitionSettings) 
     StorageFull
         If the disk has no room for another.
     """
-    if "model" not in settings.model_fields_set:
+    if settings.model == AcquisitionSettings().model:
         settings = settings.model_copy(update={"model": services.settings.model})
     token = new_token()
     return await asyncio.to_thread(_create, services, settings, token), token
 
 
 def _create(services: Services, settings: AcquisitionSettings, token: str) -> Acquisition:
-    zoo.entry(settings.model, services.settings.zoo)
+    generator = zoo.entry(settings.model, services.settings.zoo).spec
     services.library.check_room()
     acquisition_id = secrets.token_urlsafe(12)
     services.library.create(acquisition_id)
-    services.store.create(
-        acquisition_id, settings, owner=services.archiver.owner, token_digest=digest(token)
-    )
+    services.store.create(acquisition_id, settings, owner=socket.gethostname(), token_digest=digest(token))
+    services.store.set_fields(acquisition_id, generator=generator.model_dump_json())
     return services.store.get(acquisition_id)
 
 
@@ -66,15 +66,13 @@ async def open_acquisition(
     base = base_url(services.settings, request)
     response.headers["Location"] = f"{base}{API}/acquisitions/{acquisition.id}"
     response.headers["Cache-Control"] = "no-store"
-    return CreatedAcquisition(
-        **dict(acquisition), token=token, **acquisition_urls(base, acquisition.id, token)
+    return CreatedAcquisition.model_validate(
+        {**dict(acquisition), "token": token, **acquisition_urls(base, acquisition.id, token)}
     )
 
 
 @router.get("", dependencies=[ADMIN_ONLY])
-async def list_acquisitions(
-    services: Current, limit: Annotated[int, Query(ge=1, le=1000)] = 100
-) -> list[Acquisition]:
+async def list_acquisitions(services: Current, limit: Annotated[int, Query(ge=1, le=1000)] = 100) -> list[Acquisition]:
     """The newest acquisitions, newest first."""
     return await asyncio.to_thread(_newest, services.store, limit)
 

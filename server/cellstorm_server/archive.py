@@ -190,9 +190,7 @@ def _put_back(store: Store, record: Record) -> None:
     at_its_time = Store(store.redis, clock=lambda: created_at)
     at_its_time.create(acquisition.id, acquisition.settings, owner="", token_digest=record.token_digest)
     facts = acquisition.model_dump(mode="json", include=_KEPT_COUNTERS, exclude_none=True)
-    store.set_fields(
-        acquisition.id, **facts, state=State.FINISHED.value, generator=record.generator.model_dump_json()
-    )
+    store.set_fields(acquisition.id, **facts, state=State.FINISHED.value, generator=record.generator.model_dump_json())
 
 
 def archived_commit(library: Library, acquisition: Acquisition) -> Commit:

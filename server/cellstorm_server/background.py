@@ -1,4 +1,4 @@
-"""What a gateway does by itself: each part about once a second, and an error in one round does not end the next."""
+"""What a gateway does by itself: each part about twice a second, and an error in one round does not end the next."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from cellstorm_server.services import Services
 
 log = structlog.get_logger()
 
-_ROUND_S: Final = 1.0
+_ROUND_S: Final = 0.5
 _OVER: Final = (State.FINISHED, State.FAILED)
 _SILENT_FACTOR: Final = 3
 

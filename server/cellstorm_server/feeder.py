@@ -82,6 +82,17 @@ class Feeder:
             frames = self._store.field(acquisition_id, "next_frame")
             return int(chunks or 0), int(frames or 0)
 
+    def recover(self) -> None:
+        """At start: hand on what an earlier gateway had written to the kept video and not handed on any more."""
+        for acquisition_id in self._library.ids():
+            if parts := self._library.parts(acquisition_id):
+                try:
+                    first, _ = self.next_position(acquisition_id)
+                    for chunk in kept_chunks(parts, first):
+                        self.put(acquisition_id, chunk)
+                except AcquisitionNotFound:
+                    continue
+
     def drain(self) -> None:
         """Move what waits on disk into the store, as far as there is room."""
         for acquisition_id in self._library.ids():

@@ -109,7 +109,9 @@ class StoreCollector(Collector):
         states = {state.value: sum(a.state is state for a in acquisitions) for state in State}
         yield _labelled("acquisitions", "Acquisitions that are kept", "state", states)
         for name, meaning in _TOTALS.items():
-            yield _gauge(name, f"{meaning}, of all acquisitions that are kept", sum(getattr(a, name) for a in acquisitions))
+            yield _gauge(
+                name, f"{meaning}, of all acquisitions that are kept", sum(getattr(a, name) for a in acquisitions)
+            )
 
     def _acquisitions(self) -> list[Acquisition]:
         store, found = self._services.store, []

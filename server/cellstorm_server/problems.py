@@ -6,12 +6,13 @@ import re
 import secrets
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
+from pydantic import BaseModel, Field
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
@@ -22,6 +23,22 @@ from cellstorm import errors
 log = structlog.get_logger()
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Problem(BaseModel):
+    """Problem details (RFC 9457)."""
+
+    type: str = Field(description="urn:cellstorm:problem:NAME; programs may rely on it.")
+    title: str = Field(description="What kind of problem it is.")
+    status: int
+    detail: str = Field(description="What is wrong here and how to mend it; may be shown to people.")
+
+
+RESPONSES: Final[dict[int | str, dict[str, Any]]] = {
+    status: {"description": "A problem.", "content": {MEDIA_TYPE: {"schema": Problem.model_json_schema()}}}
+    for status in ("4XX", "5XX")
+}
+"""For OpenAPI: what any route may answer."""
 
 STATUS: Final[dict[type[errors.CellstormError], HTTPStatus]] = {
     errors.InvalidInput: HTTPStatus.UNPROCESSABLE_ENTITY,

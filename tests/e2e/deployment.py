@@ -13,8 +13,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -111,11 +111,11 @@ def deployed(folder: Path, wrap: Wrap = as_process) -> Iterator[Deployment]:
     redis, gateway, worker = found["redis"], found["gateway"], found["worker"]
     url = f"http://127.0.0.1:{port}"
     with (
-        running(redis.command, redis.environment, folder / "redis.log"),
-        running(wrap(gateway, folder / "gateway"), gateway.environment, folder / "gateway.log"),
-        running(wrap(worker, folder / "worker"), worker.environment, folder / "worker.log"),
+        running(redis.command, redis.environment, folder / "redis.log") as first,
+        running(wrap(gateway, folder / "gateway"), gateway.environment, folder / "gateway.log") as second,
+        running(wrap(worker, folder / "worker"), worker.environment, folder / "worker.log") as third,
     ):
-        wait_until_ready(url, folder)
+        wait_until_ready(url, folder, (first, second, third))
         yield Deployment(url, token, found)
 
 
@@ -146,7 +146,8 @@ def running(command: tuple[str, ...], environment: Mapping[str, str], log: Path)
     try:
         yield process
     finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(process.pid, signal.SIGTERM)
         try:
             process.wait(_END_S)
         except subprocess.TimeoutExpired:
@@ -154,11 +155,11 @@ def running(command: tuple[str, ...], environment: Mapping[str, str], log: Path)
             process.wait()
 
 
-def wait_until_ready(url: str, folder: Path) -> None:
+def wait_until_ready(url: str, folder: Path, processes: Sequence[subprocess.Popen[bytes]]) -> None:
     """Until the gateway is ready and has a worker; a failure shows the logs in `folder`."""
     deadline = time.monotonic() + _READY_S
     answer = "nothing"
-    while time.monotonic() < deadline:
+    while time.monotonic() < deadline and all(process.poll() is None for process in processes):
         try:
             response = httpx.get(f"{url}/readyz", timeout=5.0, trust_env=False)
             answer = response.text

@@ -189,6 +189,18 @@ def test_chunks_that_redis_has_forgotten_are_read_back_from_the_video(bench: Ben
     assert headers(after[:2]) == headers(before)
 
 
+def test_a_chunk_that_a_killed_gateway_had_only_written_to_the_video_is_handed_on(bench: Bench, tmp_path: Path) -> None:
+    intake = bench.intake()
+    intake.take(frames_of(recording(25)))
+    intake.finish()
+    last = max(bench.store.pending(ID))
+    state = f"acq:{{{ID}}}:state"
+    bench.store.redis.hset(state, "chunks_received", last)
+    bench.store.redis.zrem(f"acq:{{{ID}}}:pending", last)
+    Feeder(bench.store, bench.queues, bench.library, bench.settings).recover()
+    assert headers(bench.stored()) == headers(bench.kept(tmp_path))
+
+
 def test_a_deleted_acquisition_takes_nothing_more(bench: Bench) -> None:
     intake = bench.intake()
     intake.take(frames_of(recording(25)))

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
+from av.stream import Stream
 
 from cellstorm.errors import InvalidOffer, NoUsableCodec
 from cellstorm.h264 import join_annex_b, split_annex_b
@@ -33,7 +34,7 @@ class Recorded(MediaStreamTrack):
         self._pictures = enumerate(pictures)
         self.is_over = asyncio.Event()
 
-    async def recv(self) -> av.Packet[av.VideoStream]:
+    async def recv(self) -> av.Packet[Stream]:
         await asyncio.sleep(0.02)
         index, data = next(self._pictures, (0, None))
         if data is None:

@@ -20,6 +20,8 @@ _CUDA: Final = "CUDAExecutionProvider"
 _EXTERNAL_DATA: Final = b"\x0a\x08location"
 """As an ONNX file spells the key of an external tensor's file name (TensorProto.external_data, onnx.proto)."""
 _KEPT: Final = 3
+_CUDA_BATCH_FRAMES: Final = 8
+_CUDA_BATCH_PIXELS: Final = 2**20
 
 
 class OnnxGenerator:
@@ -46,6 +48,7 @@ class OnnxGenerator:
         if provider == "cuda" and session.get_providers()[0] != _CUDA:
             raise RuntimeUnavailable(_no_cuda())
         self._session = session
+        self._provider = provider
         self._input = session.get_inputs()[0].name
         self._check()
 
@@ -55,9 +58,23 @@ class OnnxGenerator:
 
     def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
         """From (batch, time, height, width) counts to (batch, channels, height, width)."""
-        (predicted,) = self._session.run(None, {self._input: windows})
+        size = self._batch_frames(*windows.shape[2:])
+        return np.concatenate(
+            [self._run(windows[start : start + size], size) for start in range(0, len(windows), size)]
+        )
+
+    def _batch_frames(self, height: int, width: int) -> int:
+        """How many frames run at once: always as many, since the runtime's results differ in the last bits between sizes.
+
+        On a processor one at a time is quickest (measured: 10 ms a frame at 128x128, 12 ms in fours, 15 ms in eights).
+        """
+        return 1 if self._provider == "cpu" else min(_CUDA_BATCH_FRAMES, max(1, _CUDA_BATCH_PIXELS // (height * width)))
+
+    def _run(self, windows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
+        filled = np.pad(windows, ((0, size - len(windows)), (0, 0), (0, 0), (0, 0)), mode="edge")
+        (predicted,) = self._session.run(None, {self._input: filled})
         emitters: NDArray[np.float32] = predicted
-        return emitters
+        return emitters[: len(windows)]
 
     def _check(self) -> None:
         side = 4 * self._spec.size_multiple

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from cellstorm.chunks import MAX_FRAME_SIDE, Chunk, Counts
 from cellstorm.errors import InvalidVideo
-from cellstorm.raw_chunks import RawCutter
+from cellstorm.raw_chunks import RawCutter, size_changed
 from cellstorm.sources.source import SourceDescription
 
 TIFF_MAGICS: Final = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
@@ -32,7 +32,8 @@ _DAMAGED: Final = (
     zlib.error,
 )
 """What tifffile and imagecodecs raise on bytes that are not as they should be."""
-_CHANNELS: Final = re.compile(r"SizeC=\"(\d+)\"|^channels=(\d+)$", re.MULTILINE)
+_DIMENSIONS: Final = re.compile(r"Size([CTZ])=\"(\d+)\"|^(channel|frame|slice)s=(\d+)$", re.MULTILINE)
+"""In the description of OME-TIFF and of ImageJ's."""
 _IS_REDUCED: Final = 1  # bit 0 of NewSubfileType: a thumbnail
 
 
@@ -94,19 +95,22 @@ class TiffSource:
     def _first_page(self, tiff: tifffile.TiffFile) -> tifffile.TiffPage:
         try:
             page = tiff.pages.first
-            channels = [int(n) for match in _CHANNELS.findall(page.description) for n in match if n]
+            channels = _channels(page.description)
             samples = page.samplesperpixel
+            is_flat = len(page.shape) == 2
         except _DAMAGED as error:
             raise self._damaged() from error
         if samples > 1 or page.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR):
             raise InvalidVideo(f"{self._path.name} is a colour TIFF; save it as 8-bit or 16-bit grayscale")
-        if channels and max(channels) > 1:
-            raise InvalidVideo(f"{self._path.name} has {max(channels)} channels; split them and save one as a stack")
+        if channels > 1:
+            raise InvalidVideo(f"{self._path.name} has {channels} channels; split them and save one as a stack")
         if page.dtype is None or page.dtype.str[1:] not in ("u1", "u2"):
             raise InvalidVideo(
                 f"{self._path.name} has pixels of type {page.dtype}; save it as 8-bit or 16-bit grayscale"
             )
-        if not (0 < max(page.imagewidth, page.imagelength) <= MAX_FRAME_SIDE):
+        if not is_flat or page.imagewidth < 1 or page.imagelength < 1:
+            raise self._damaged()
+        if max(page.imagewidth, page.imagelength, page.tilewidth, page.tilelength) > MAX_FRAME_SIDE:
             raise InvalidVideo(
                 f"{self._path.name} has frames of {page.imagewidth}x{page.imagelength} pixels; "
                 f"crop them to at most {MAX_FRAME_SIDE} a side"
@@ -126,16 +130,19 @@ class TiffSource:
     def _frames(self) -> Iterator[Counts]:
         """Up to where a file is cut short."""
         with self._opened() as tiff:
-            page = self._first_page(tiff)
+            first = self._first_page(tiff)
             if self._frame_count > len(tiff.pages):
-                yield from self._contiguous(page)
+                yield from self._contiguous(first)
                 return
             for index in range(self._frame_count):
                 try:
-                    frame = tiff.pages[index]
-                    if frame.keyframe is not None and frame.keyframe.subfiletype & _IS_REDUCED:
+                    page = tiff.pages[index]
+                    keyframe = page.keyframe or first
+                    if keyframe.subfiletype & _IS_REDUCED:
                         continue
-                    counts = frame.asarray()
+                    if (keyframe.shape, keyframe.dtype) != (first.shape, first.dtype):
+                        raise size_changed(_format(first), _format(keyframe))
+                    counts = page.asarray()
                 except _DAMAGED:
                     return
                 yield _counts(counts)
@@ -147,6 +154,19 @@ class TiffSource:
         frames = np.memmap(self._path, dtype, "r", page.dataoffsets[0], shape)
         for frame in frames:
             yield _counts(frame)
+
+
+def _channels(description: str) -> int:
+    """Channels beside frames or slices; by themselves they are frames that a program took for channels."""
+    sizes = {"c": 1, "f": 1, "s": 1, "t": 1, "z": 1}
+    for match in _DIMENSIONS.findall(description):
+        name, size = match[:2] if match[0] else match[2:]
+        sizes[name[0].lower()] = int(size)
+    return sizes["c"] if max(size for name, size in sizes.items() if name != "c") > 1 else 1
+
+
+def _format(page: tifffile.TiffPage) -> tuple[int, int, int]:
+    return page.imagewidth, page.imagelength, page.bitspersample
 
 
 def _counts(pixels: NDArray[Any]) -> Counts:

@@ -11,12 +11,16 @@ export function figuresPanel(): { root: HTMLElement; show: (acquisition: Acquisi
   return {
     root,
     show: (acquisition) => {
-      for (const figure of figuresOf(acquisition)) {
+      const figures = figuresOf(acquisition);
+      for (const figure of figures) {
         const value = values.get(figure.key) ?? addFigure(list, figure.key, figure.label);
         values.set(figure.key, value);
         say(value, figure.value);
         value.classList.toggle("unknown", figure.value === NOT_YET);
         value.classList.toggle("warns", figure.warns === true);
+      }
+      for (const [key, value] of values) {
+        value.parentElement!.hidden = !figures.some((figure) => figure.key === key);
       }
     },
   };

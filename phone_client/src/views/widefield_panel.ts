@@ -6,6 +6,7 @@ import { texts } from "../texts";
 import { element } from "./dom";
 
 const EVERY_MS = 2000;
+const LOOK_EVERY_MS = 200;
 
 export function widefieldPanel(
   id: string,
@@ -18,11 +19,13 @@ export function widefieldPanel(
   const root = element("figure", { class: "widefield" }, element("div", { class: "picture" }, image, empty), caption);
   let wanted = 0; // frames that the newest picture should hold
   let shown = 0;
+  let askedAtMs = -Infinity;
   let url: string | null = null;
 
   const refresh = async () => {
-    if (wanted === shown || document.hidden) return;
+    if (wanted === shown || document.hidden || performance.now() - askedAtMs < EVERY_MS) return;
     const asked = wanted;
+    askedAtMs = performance.now();
     const picture = await api.widefield(id, signal);
     if (picture === null) return;
     const old = url;
@@ -40,7 +43,7 @@ export function widefieldPanel(
         // The figures beside it say that the server is gone; the old picture stays.
         if (!signal.aborted && !(error instanceof PageError) && !(error instanceof DOMException)) throw error;
       });
-      await new Promise((resolve) => setTimeout(resolve, EVERY_MS));
+      await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
     }
     if (url !== null) URL.revokeObjectURL(url);
   };

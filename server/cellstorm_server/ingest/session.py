@@ -75,7 +75,8 @@ class Intake:
         try:
             for cut in self._cutter.finish():
                 self._keep(cut)
-            self._store.set_fields(self._id, end_ticks=self._end_ticks)
+            with contextlib.suppress(*FAILED_CONNECTION):  # it only matters if the clock is set back besides
+                self._store.set_fields(self._id, end_ticks=self._end_ticks)
         finally:
             if self._writer is not None:
                 self._writer.close()

@@ -179,7 +179,8 @@ def test_a_key_frame_without_parameter_sets_gets_the_ones_known() -> None:
     units = encode_h264(numbered_frames(20))
     outside = [nal for nal in split_annex_b(units[0].data) if nal_type(nal) in (SPS, PPS)]
     bare = [
-        replace(u, data=join_annex_b([n for n in split_annex_b(u.data) if nal_type(n) not in (SPS, PPS)])) for u in units
+        replace(u, data=join_annex_b([n for n in split_annex_b(u.data) if nal_type(n) not in (SPS, PPS)]))
+        for u in units
     ]
     cutter = ChunkCutter()
     cutter.add_parameter_sets(outside)

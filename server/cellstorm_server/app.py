@@ -1,0 +1,143 @@
+"""Puts the gateway together: services when it starts, routes, and what stands before all of them."""
+
+from __future__ import annotations
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final
+
+import structlog
+from fastapi import APIRouter, FastAPI
+from starlette.middleware import Middleware
+
+from cellstorm import zoo
+from cellstorm.errors import InvalidSetting
+from cellstorm.settings import Settings
+from cellstorm.store import Store
+from cellstorm_server import acquisitions, health, live, models, page, problems, results, uploads
+from cellstorm_server.access import admin_token, digest
+from cellstorm_server.archive import Archiver, archived_commit, restore
+from cellstorm_server.background import Background
+from cellstorm_server.claims import Claims
+from cellstorm_server.feeder import Feeder
+from cellstorm_server.follower import Followers, Sources
+from cellstorm_server.ingest import whip
+from cellstorm_server.ingest.sessions import Sessions
+from cellstorm_server.library import Library
+from cellstorm_server.metrics import CountRequests, Metrics
+from cellstorm_server.patience import EndStalledBodies
+from cellstorm_server.queueing import JobQueues
+from cellstorm_server.services import Services
+from cellstorm_server.uploads import Uploads
+from cellstorm_server.urls import API
+
+log = structlog.get_logger()
+
+_MAX_BODY_BYTES: Final = 256 * 1024
+"""Of all requests but uploads."""
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The gateway. `check` first: this assumes that it can do its work."""
+    metrics = Metrics()
+    app = FastAPI(
+        title="cellSTORM",
+        summary="A phone's live video of blinking molecules becomes a growing super-resolution image.",
+        version=version("cellstorm"),
+        lifespan=partial(_lifespan, settings=settings, metrics=metrics),
+        docs_url=None,  # they load scripts from elsewhere
+        redoc_url=None,
+        max_body_size=_MAX_BODY_BYTES,
+        middleware=[
+            Middleware(CountRequests, metrics=metrics),
+            Middleware(page.SafeHeaders),
+            Middleware(EndStalledBodies),
+        ],
+    )
+    problems.install(app)
+    api = APIRouter(prefix=API, responses=problems.RESPONSES)
+    for module in (acquisitions, uploads, live, results, models):
+        api.include_router(module.router)
+    for router in (api, whip.router, health.router):
+        app.include_router(router)
+    page.mount(app, settings)
+    return app
+
+
+def check(settings: Settings) -> None:
+    """Nothing, if a gateway with these settings can do its work.
+
+    Raises
+    ------
+    StoreUnavailable
+        If Redis does not answer.
+    StorageFull, InvalidSetting
+        If the data directory cannot be used.
+    ModelUnavailable
+        If the default model is missing or damaged.
+    """
+    _check_writable(settings.data)
+    Library(settings.data, settings.min_free_disk_bytes).check_room()
+    zoo.weights_path(settings.model, settings.zoo)
+    Store.connect(settings.redis_url).ping()
+
+
+def _check_writable(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InvalidSetting(
+            f"{folder} cannot be written to ({error.strerror}); set CELLSTORM_DATA to a folder that can"
+        ) from error
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI, *, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+    services, claims = await asyncio.to_thread(_build, settings, metrics)
+    app.state.services = services
+    metrics.registry.register(health.StoreCollector(services))
+    restored = await asyncio.to_thread(restore, services.store, services.library)
+    if restored:
+        log.info("acquisitions restored from their archives", count=len(restored))
+    await asyncio.to_thread(services.feeder.recover)
+    background = Background(services, claims)
+    background.start()
+    try:
+        yield
+    finally:
+        await background.stop()
+        await services.followers.shutdown()
+        await services.sessions.shutdown()
+        await services.uploads.shutdown()
+        await services.archiver.shutdown()
+        await asyncio.to_thread(services.store.redis.close)
+
+
+def _build(settings: Settings, metrics: Metrics) -> tuple[Services, Claims]:
+    store = Store.connect(settings.redis_url)
+    library = Library(settings.data, settings.min_free_disk_bytes)
+    queues = JobQueues(store.redis)
+    claims = Claims(store)
+    feeder = Feeder(store, queues, library, settings)
+    sources = Sources(store, partial(archived_commit, library), metrics.left_out.inc)
+    services = Services(
+        settings=settings,
+        admin_digest=digest(admin_token(settings).token),
+        store=store,
+        queues=queues,
+        library=library,
+        feeder=feeder,
+        sessions=Sessions(store, feeder, library, settings),
+        uploads=Uploads(store, feeder, library, settings, claims),
+        archiver=Archiver(store, library, settings, claims),
+        followers=Followers(sources),
+        metrics=metrics,
+    )
+    return services, claims

@@ -1,0 +1,45 @@
+"""A ZIP of files, piece by piece, while it is sent: neither memory nor disk holds it whole."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+_PIECE_BYTES: Final = 2**18
+_COMPRESSIBLE: Final = (".csv", ".json", ".yaml", ".html")
+
+
+class _Sink(io.RawIOBase):
+    """What was written since it was last asked. It cannot seek, so sizes follow their files (APPNOTE 4.3.9)."""
+
+    def __init__(self) -> None:
+        self._written = bytearray()
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes) -> int:  # type: ignore[override]  # zipfile writes bytes only
+        self._written += data
+        return len(data)
+
+    def take(self) -> bytes:
+        taken = bytes(self._written)
+        self._written.clear()
+        return taken
+
+
+def zip_pieces(files: Sequence[Path]) -> Iterator[bytes]:
+    """The ZIP of `files`, by their bare names; images and video are stored as they are, for they are compressed."""
+    sink = _Sink()
+    with zipfile.ZipFile(sink, "w", compresslevel=1) as archive:
+        for path in files:
+            entry = zipfile.ZipInfo.from_file(path, path.name)
+            entry.compress_type = zipfile.ZIP_DEFLATED if path.suffix in _COMPRESSIBLE else zipfile.ZIP_STORED
+            with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
+                while piece := source.read(_PIECE_BYTES):
+                    target.write(piece)
+                    yield sink.take()
+    yield sink.take()

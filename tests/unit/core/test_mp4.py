@@ -1,0 +1,186 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import pytest
+
+from cellstorm.chunks import Chunk
+from cellstorm.cutting import ChunkCutter, CutChunk
+from cellstorm.errors import InvalidVideo
+from cellstorm.h264 import AccessUnit, split_annex_b
+from cellstorm.mp4 import FragmentedWriter, join
+from cellstorm.sources import open_source
+from cellstorm.sources.video import H264Source
+from tests.fakes import encode_h264, numbered_frames
+
+STEP = 3000
+
+
+def record(part: Path, units: Sequence[AccessUnit], cutter: ChunkCutter, lost_before: dict[int, int]) -> list[CutChunk]:
+    """What a gateway does with one session: cut, and keep the video chunk by chunk."""
+    made = [c for unit in units for c in cutter.add(unit, lost_before.get(unit.timestamp, 0))] + cutter.finish()
+    assert cutter.first_timestamp is not None
+    with FragmentedWriter(part, made[0].units[0], first_timestamp=cutter.first_timestamp) as writer:
+        for cut in made:
+            writer.append(cut.units)
+    return made
+
+
+def assert_same(file: Path, made: Sequence[CutChunk], first_timestamp: int) -> None:
+    """Live equals batch: the kept video gives the same units, byte by byte, and the same chunks."""
+    source = open_source(file)
+    assert isinstance(source, H264Source)
+    live = [unit for cut in made for unit in cut.units]
+    kept = list(source.access_units())
+    assert [unit.data for unit in kept] == [unit.data for unit in live]
+    assert [unit.timestamp for unit in kept] == [unit.timestamp - first_timestamp for unit in live]
+    batch: list[Chunk] = list(source.chunks())
+    assert [c.header for c in batch] == [c.chunk.header for c in made if c.chunk is not None]
+    assert [c.payloads for c in batch] == [c.chunk.payloads for c in made if c.chunk is not None]
+
+
+def jittered(units: Sequence[AccessUnit], first_timestamp: int) -> list[AccessUnit]:
+    """Times as a browser's camera has them."""
+    return [replace(u, timestamp=first_timestamp + u.timestamp + (i * 977) % 1900) for i, u in enumerate(units)]
+
+
+@pytest.mark.parametrize(
+    ("lost", "lost_before"),
+    [
+        pytest.param((), {}, id="nothing lost"),
+        pytest.param((13, 14, 26), {}, id="lost between key frames"),
+        pytest.param((18, 19), {20: 2}, id="lost before a key frame"),
+        pytest.param((3, 20), {}, id="lost key frame"),
+    ],
+)
+def test_the_kept_video_gives_what_the_live_stream_gave(
+    tmp_path: Path, lost: tuple[int, ...], lost_before: dict[int, int]
+) -> None:
+    units = jittered(encode_h264(numbered_frames(40)), 123_456_789)
+    losses = {units[position].timestamp: count for position, count in lost_before.items()}
+    received = [unit for position, unit in enumerate(units) if position not in lost]
+    made = record(tmp_path / "part.mp4", received, ChunkCutter(), losses)
+    if lost:
+        assert sum(c.chunk.header.lost for c in made if c.chunk is not None) == len(lost)
+    join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
+    assert_same(tmp_path / "video.mp4", made, units[0].timestamp)
+    assert_same(tmp_path / "part.mp4", made, units[0].timestamp)
+
+
+def test_b_frames_keep_their_times(tmp_path: Path) -> None:
+    units = encode_h264(numbered_frames(45), group=15, bf="3", preset="medium")
+    made = record(tmp_path / "part.mp4", units, ChunkCutter(), {})
+    join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
+    assert_same(tmp_path / "video.mp4", made, 0)
+
+
+def test_sessions_with_other_parameter_sets_become_one_video(tmp_path: Path) -> None:
+    start = 5_000_000
+    parts = [tmp_path / "0.mp4", tmp_path / "1.mp4"]
+    first_units = encode_h264(numbered_frames(25), first_timestamp=start)
+    options = {"profile": "baseline", "x264-params": "sps-id=3"}
+    later_units = encode_h264(numbered_frames(25, first=25), first_timestamp=start + 90 * STEP, crf="36", **options)
+    first = ChunkCutter()
+    made = record(parts[0], first_units[:12] + first_units[13:], first, {})
+    later = ChunkCutter(
+        first_frame=first.next_frame, first_chunk=first.next_chunk, first_timestamp=first.first_timestamp
+    )
+    made += record(parts[1], later_units[:7] + later_units[8:], later, {})
+    join(parts, tmp_path / "video.mp4")
+    assert_same(tmp_path / "video.mp4", made, start)
+    with av.open(str(tmp_path / "video.mp4")) as container:
+        frames = list(container.decode(video=0))
+    assert len(frames) == 48
+    last_pts, time_base = frames[-1].pts, frames[-1].time_base
+    assert last_pts is not None
+    assert time_base is not None
+    assert last_pts * time_base * 90_000 == 90 * STEP + 24 * STEP
+
+
+def test_units_that_only_the_recorder_gets_are_kept(tmp_path: Path) -> None:
+    units = encode_h264(numbered_frames(1300), group=2000)
+    made = record(tmp_path / "part.mp4", units[:9] + units[10:], ChunkCutter(), {})
+    assert [c.chunk is None for c in made] == [True, True, False]
+    join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
+    assert_same(tmp_path / "video.mp4", made, 0)
+
+
+def test_a_part_cut_anywhere_is_whole_up_to_its_last_fragment(tmp_path: Path) -> None:
+    part, out = tmp_path / "part.mp4", tmp_path / "video.mp4"
+    made = record(part, encode_h264(numbered_frames(30)), ChunkCutter(), {})
+    whole = part.read_bytes()
+    counts = []
+    for size in range(0, len(whole), 97):
+        part.write_bytes(whole[:size])
+        try:
+            join([part], out)
+        except InvalidVideo:
+            counts.append(0)
+            continue
+        chunks = list(open_source(out).chunks())
+        assert [c.payloads for c in chunks] == [c.chunk.payloads for c in made[: len(chunks)] if c.chunk is not None]
+        counts.append(len(chunks))
+    assert counts == sorted(counts)
+    assert set(counts) == {0, 1, 2}
+
+
+def test_what_was_appended_is_in_the_file_before_it_is_closed(tmp_path: Path) -> None:
+    made = [*(cutter := ChunkCutter()).finish()]
+    made += [c for unit in encode_h264(numbered_frames(30)) for c in cutter.add(unit)]
+    writer = FragmentedWriter(tmp_path / "part.mp4", made[0].units[0], first_timestamp=0)
+    frames = []
+    for cut in made:
+        writer.append(cut.units)
+        frames.append(sum(c.header.frame_count for c in open_source(tmp_path / "part.mp4").chunks()))
+    writer.close()
+    assert frames == [10, 20]
+
+
+def test_parts_without_a_fragment_are_passed_over(tmp_path: Path) -> None:
+    parts = [tmp_path / "0.mp4", tmp_path / "1.mp4"]
+    parts[0].write_bytes(b"")
+    made = record(parts[1], encode_h264(numbered_frames(10)), ChunkCutter(), {})
+    join(parts, tmp_path / "video.mp4")
+    assert_same(tmp_path / "video.mp4", made, 0)
+
+
+def test_joining_nothing_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "0.mp4").write_bytes(b"")
+    with pytest.raises(InvalidVideo, match="no video was kept"):
+        join([tmp_path / "0.mp4"], tmp_path / "video.mp4")
+    assert [p.name for p in tmp_path.iterdir()] == ["0.mp4"]
+
+
+def test_times_that_stand_still_or_go_back_spoil_nothing(tmp_path: Path) -> None:
+    units = [
+        replace(u, timestamp=t) for u, t in zip(encode_h264(numbered_frames(10)), [0, 5, 5, 5, 3, 9] * 2, strict=False)
+    ]
+    made = record(tmp_path / "part.mp4", units, ChunkCutter(), {})
+    join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
+    source = open_source(tmp_path / "video.mp4")
+    assert isinstance(source, H264Source)
+    assert [u.data for u in source.access_units()] == [u.data for c in made for u in c.units]
+
+
+def test_the_video_begins_with_its_index_and_plays_anywhere(tmp_path: Path) -> None:
+    record(tmp_path / "part.mp4", encode_h264(numbered_frames(10)), ChunkCutter(), {})
+    join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
+    data = (tmp_path / "video.mp4").read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")
+    assert b"avc1" in data
+    assert b"moof" not in data
+
+
+def test_a_browsers_stream_survives(tmp_path: Path, shared: Path) -> None:
+    source = open_source(shared / "bench" / "chromium.mp4")
+    assert isinstance(source, H264Source)
+    units = [unit for position, unit in enumerate(source.access_units()) if position not in (40, 41, 300)]
+    made = record(tmp_path / "part.mp4", units, ChunkCutter(), {})
+    join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
+    assert sum(c.chunk.header.frame_count + c.chunk.header.damaged for c in made if c.chunk is not None) == 496
+    assert sum(c.chunk.header.lost for c in made if c.chunk is not None) == 3
+    assert_same(tmp_path / "video.mp4", made, 0)
+    assert all(split_annex_b(unit.data) for unit in units)

@@ -1,0 +1,70 @@
+"""Training clips and the windows that are cut from them."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cellstorm_models.clip_stream import ClipStream
+from cellstorm_models.clips import CLIP_FRAMES, CLIP_SIDE_PX, Clip, make_clip, sample_windows
+
+
+@pytest.fixture(scope="module")
+def clips() -> list[Clip]:
+    return [make_clip(3, number) for number in range(12)]
+
+
+def test_a_clip_depends_on_seed_and_number_alone(clips: list[Clip]) -> None:
+    again = make_clip(3, 5)
+    np.testing.assert_array_equal(again.counts, clips[5].counts)
+    np.testing.assert_array_equal(again.emitters, clips[5].emitters)
+    assert make_clip(4, 5).psf_sigma_px != again.psf_sigma_px
+
+
+def test_clips_differ_in_what_a_generator_must_bear(clips: list[Clip]) -> None:
+    assert all(clip.counts.shape == (CLIP_FRAMES, CLIP_SIDE_PX, CLIP_SIDE_PX) for clip in clips)
+    sigmas = [clip.psf_sigma_px for clip in clips]
+    assert 0.95 <= min(sigmas) < 1.3 < 1.7 < max(sigmas) <= 2.0
+    assert any(len(clip.emitters) == 0 for clip in (make_clip(3, number) for number in range(40)))
+
+
+def test_background_is_in_the_counts_of_the_video(clips: list[Clip]) -> None:
+    for clip in clips:
+        seen = np.median(clip.counts.astype(float), axis=0)
+        assert np.median(seen) == pytest.approx(np.median(clip.background), rel=0.15, abs=2)
+
+
+def test_emitters_of_a_window_are_where_it_is_bright() -> None:
+    clip = Clip(
+        counts=np.zeros((5, 96, 96), np.uint8),
+        background=np.zeros((96, 96), np.float32),
+        emitters=np.array([[2, 40.2, 50.1, 500, 1], [2, 90, 90, 500, 0], [3, 10, 10, 500, 1]], np.float32),
+        psf_sigma_px=1.3,
+    )
+    for frame, x, y, _, _ in clip.emitters:
+        clip.counts[int(frame), round(y), round(x)] = 200
+    batch = sample_windows([clip], 200, 64, np.random.default_rng(0))
+    bright = [tuple(place) for place in np.argwhere(batch.windows[:, 1] == 200)]
+    assert len(bright) > 30
+    listed = [(int(row[0]), round(row[2]), round(row[1])) for row in batch.emitters]
+    assert sorted(listed) == sorted(bright)
+    assert set(batch.emitters[:, 5]) == {np.float32(1.3)}
+
+
+def test_a_window_shows_neighbouring_frames_or_the_frame_itself() -> None:
+    counts = np.broadcast_to(np.arange(6, dtype=np.uint8)[:, np.newaxis, np.newaxis], (6, 96, 96))
+    clip = Clip(counts, np.zeros((96, 96), np.float32), np.zeros((0, 5), np.float32), 1.0)
+    windows = sample_windows([clip], 300, 64, np.random.default_rng(0)).windows[:, :, 0, 0].astype(int)
+    before, middle, after = windows.T
+    assert set(middle - before) == set(after - middle) == {0, 1}
+    assert np.all(before[middle == 0] == 0)
+    assert np.all(after[middle == 5] == 5)
+    assert 0.7 < np.mean(middle - before) < 0.9  # the first frame, and a few at random
+
+
+def test_the_stream_gives_clips_in_order_from_a_process_of_its_own() -> None:
+    with ClipStream(3, first=4) as stream:
+        taken = stream.take(2)
+        assert stream.cpu_s > 0
+    for clip, number in zip(taken, (4, 5), strict=True):
+        np.testing.assert_array_equal(clip.counts, make_clip(3, number).counts)

@@ -1,0 +1,60 @@
+"""Counts through H.264."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from cellstorm_models.compression import Compression, compress, write_mp4
+
+
+@pytest.fixture
+def counts() -> NDArray[np.uint8]:
+    """(24, 48, 50) noise: fifty columns are no multiple of what decoders align rows to."""
+    return np.random.default_rng(0).poisson(20, (24, 48, 50)).astype(np.uint8)
+
+
+def _error(counts: NDArray[np.uint8], compression: Compression) -> float:
+    return float(np.abs(compress(counts, compression).astype(float) - counts).mean())
+
+
+def test_counts_are_the_luma_as_it_is(counts: NDArray[np.uint8]) -> None:
+    np.testing.assert_array_equal(compress(counts, Compression(crf=0)), counts)
+
+
+def test_a_higher_rate_factor_or_a_lower_bitrate_loses_more(counts: NDArray[np.uint8]) -> None:
+    assert (
+        _error(counts, Compression(crf=12)) < _error(counts, Compression(crf=20)) < _error(counts, Compression(crf=28))
+    )
+    assert _error(counts, Compression(bits_per_pixel=2.0)) < _error(counts, Compression(bits_per_pixel=0.1))
+
+
+@pytest.mark.parametrize("b_frames", [0, 2])
+def test_every_frame_comes_back_in_its_order(counts: NDArray[np.uint8], b_frames: int) -> None:
+    ramp = counts // 4 + np.arange(24, dtype=np.uint8)[:, np.newaxis, np.newaxis] * 8
+    back = compress(ramp, Compression(crf=16, b_frames=b_frames))
+    np.testing.assert_allclose(back.mean(axis=(1, 2)), ramp.mean(axis=(1, 2)), atol=1)
+
+
+def test_key_frames_come_as_often_as_asked(counts: NDArray[np.uint8]) -> None:
+    buffer = io.BytesIO()
+    write_mp4(buffer, counts, Compression(key_interval=10))
+    buffer.seek(0)
+    with av.open(buffer, "r") as container:
+        packets = [packet for packet in container.demux(video=0) if packet.size]
+        assert container.streams.video[0].codec_context.name == "h264"
+    assert [index for index, packet in enumerate(packets) if packet.is_keyframe] == [0, 10, 20]
+
+
+def test_options_reach_the_encoder() -> None:
+    options = replace(
+        Compression(bits_per_pixel=0.5, low_latency=True, baseline=True), extra=(("aq-mode", "0"),)
+    ).options(1000)
+    assert options["b"] == "10000"
+    assert "crf" not in options
+    assert (options["tune"], options["profile"], options["aq-mode"]) == ("zerolatency", "baseline", "0")

@@ -1,0 +1,86 @@
+"""A tiny run: trained, stopped, resumed, exported, run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: pip install 'cellstorm[train]'")
+pytest.importorskip("bioimageio.spec", reason="export needs bioimageio.spec: pip install 'cellstorm[train]'")
+
+from cellstorm import zoo  # noqa: E402  # after the checks for what it needs
+from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402
+from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
+from cellstorm_models.export import check_onnx, write_package  # noqa: E402
+from cellstorm_models.networks import EmitterNet  # noqa: E402
+from cellstorm_models.training import Evaluation, TrainConfig, begin, best_network, resume  # noqa: E402
+
+_TINY = TrainConfig(
+    steps=4,
+    channels=4,
+    batch=4,
+    side_px=32,
+    pool_clips=2,
+    windows_per_clip=4,
+    evaluate_every=2,
+    validation_clips=1,
+    validation_windows=4,
+)
+
+
+class _Stopped(Exception):
+    pass
+
+
+def _stop(evaluation: Evaluation) -> None:
+    raise _Stopped
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "whole"
+    begin(folder, _TINY).run(folder, lambda evaluation: None)
+    return folder
+
+
+def test_a_run_that_was_stopped_ends_as_one_that_was_not(run: Path, tmp_path: Path) -> None:
+    stopped = begin(tmp_path, _TINY)
+    with pytest.raises(_Stopped):
+        stopped.run(tmp_path, _stop)
+    resumed = resume(tmp_path)
+    assert resumed.step == 2
+    resumed.run(tmp_path, lambda evaluation: None)
+    whole, parts = (torch.load(folder / "last.pt")["net"] for folder in (run, tmp_path))
+    for name, value in whole.items():
+        assert torch.equal(value, parts[name]), name
+
+
+def test_a_run_logs_each_evaluation(run: Path) -> None:
+    lines = (run / "log.csv").read_text().splitlines()
+    assert lines[0].startswith("step,cpu_minutes,learning_rate,train,validation")
+    assert [line.split(",")[0] for line in lines[1:]] == ["2", "4"]
+
+
+def test_a_run_is_not_begun_over_another(run: Path) -> None:
+    with pytest.raises(InvalidSetting, match="--resume"):
+        begin(run, _TINY)
+
+
+def test_a_run_that_was_not_begun_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="holds no training run"):
+        resume(tmp_path)
+
+
+def test_an_exported_package_is_valid_and_gives_its_own_test_output(run: Path, tmp_path: Path) -> None:
+    net, reached = best_network(run)
+    assert reached["step"] in (2, 4)
+    spec = write_package(net, tmp_path / "tiny", version="0.0.1", threshold=0.5)
+    assert zoo.entry("tiny", tmp_path).spec == spec
+    generator = ExportedGenerator(zoo.weights_path("tiny", tmp_path))
+    output = generator.predict(np.load(tmp_path / "tiny" / "test_input.npy"))
+    np.testing.assert_allclose(output, np.load(tmp_path / "tiny" / "test_output.npy"), rtol=1e-5)
+    assert str(Path.cwd()).encode() not in (tmp_path / "tiny" / "weights.onnx").read_bytes()
+    with pytest.raises(ModelUnavailable, match="differs from the network"):
+        check_onnx(EmitterNet(4).eval(), tmp_path / "tiny" / "weights.onnx")
