@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -72,6 +72,9 @@ def provenance(side_px: int = 64, pixel_size_nm: float = 100.0) -> Provenance:
     )
 
 
+INTERLACED = {"flags": "+ildct+ilme", "preset": "fast", "x264-params": "tff=1"}
+"""Options that make x264 write interlaced video."""
+
 INDEX_BITS = 12
 
 
@@ -102,7 +105,7 @@ def encode_h264(
     fps: int = 30,
     first_timestamp: int = 0,
     pixel_format: str = "yuv420p",
-    **options: str,
+    options: Mapping[str, str] | None = None,
 ) -> list[AccessUnit]:
     """Access units as x264 makes them of luma, a key frame every `group`; without B frames unless `options` ask for them."""
     encoder: av.VideoCodecContext | None = None
@@ -118,7 +121,7 @@ def encode_h264(
             )
             encoder.thread_count = 1
             defaults = {"preset": "ultrafast", "bf": "0", "crf": "18", "g": str(group), "keyint_min": str(group)}
-            encoder.options = {**defaults, "sc_threshold": "0", "rc-lookahead": "0", **options}
+            encoder.options = {**defaults, "sc_threshold": "0", "rc-lookahead": "0", **(options or {})}
         frame = av.VideoFrame.from_ndarray(_with_flat_chroma(luma), "yuv420p")
         frame.pts, frame.time_base = first_timestamp + index * TICKS_PER_SECOND // fps, Fraction(1, TICKS_PER_SECOND)
         packets += encoder.encode(frame if pixel_format == "yuv420p" else frame.reformat(format=pixel_format))
@@ -161,6 +164,6 @@ def chunk_of_spots(number: int, first_frame: int, frames: int = 10, side_px: int
     counts = np.empty((frames, side_px, side_px), np.uint8)
     for place in range(frames):
         counts[place] = 10 + place
-        counts[place, *random.integers(0, side_px, 2)] = 200 + place
+        counts[place, *random.integers(0, side_px, 2)] = 200 + place % 50
     times_s = [(first_frame + place) / 20 for place in range(frames)]
     return Chunk.of_counts(number, first_frame, times_s, counts)

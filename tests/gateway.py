@@ -164,4 +164,3 @@ def commit_chunk(
         acquisition_id, chunk, table, frame_count=frames, widefield=Widefield(sum_so_far + ramp, widefield.version)
     )
     assert outcome == "committed"
-

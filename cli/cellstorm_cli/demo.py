@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import tempfile
 import webbrowser
 from collections.abc import Iterator
@@ -26,12 +25,14 @@ from cellstorm.results import picasso
 from cellstorm.scoring import Score, score
 from cellstorm.settings import Settings
 from cellstorm_cli.gateway_client import GatewayClient
+from cellstorm_cli.machine import free_port
 from cellstorm_cli.phone import Phone
 from cellstorm_cli.playback import Picture, TimedFrames, encode
 from cellstorm_cli.service import LocalService, local_service
 from cellstorm_models.simulation import Recording, SimulationConfig, simulate
 
 _FPS: Final = 20.0
+_PIXEL_SIZE_NM: Final = 100.0
 _FINISH_S: Final = 60.0
 _SEED: Final = 20
 
@@ -49,8 +50,10 @@ class Expectation:
         rmse = reached.rmse_lateral_nm
         found = {
             f"state is {acquisition.state}": acquisition.state == "finished",
-            f"only {acquisition.frames_processed} of {sent} frames were localized": acquisition.frames_processed == sent,
-            f"detection precision is below {self.detection_precision}": reached.detection_precision >= self.detection_precision,
+            f"only {acquisition.frames_processed} of {sent} frames were localized": acquisition.frames_processed
+            == sent,
+            f"detection precision is below {self.detection_precision}": reached.detection_precision
+            >= self.detection_precision,
             f"Jaccard is below {self.jaccard}": reached.jaccard >= self.jaccard,
             f"RMSE is above {self.rmse_lateral_nm} nm": rmse is not None and rmse <= self.rmse_lateral_nm,
         }
@@ -68,12 +71,12 @@ def demo(
     """Stream a simulated sample over real WebRTC, show how the image grows, and score it against the truth."""
     console = Console(stderr=as_json)
     results.check_folder(out)
-    configure_logs("console", level="warning")
+    configure_logs("console")
     console.print("Simulating filaments and a Siemens star of blinking molecules")
-    config = SimulationConfig(frames=frames, photons=photons, structure="mixed")
+    config = SimulationConfig(frames=frames, photons=photons, structure="mixed", pixel_size_nm=_PIXEL_SIZE_NM)
     recording = simulate(config, np.random.default_rng(_SEED))
     with tempfile.TemporaryDirectory(prefix="cellstorm-demo-") as data:
-        settings = Settings.load(data=Path(data), port=port or _free_port())
+        settings = Settings.load(data=Path(data), port=port or free_port())
         with local_service(settings, workers=1, log_file=Path(data) / "log") as service:
             acquisition = asyncio.run(_stream(service, recording, out, console, show=not headless))
             table, _ = picasso.read(out / results.TABLE_HDF5)
@@ -81,7 +84,11 @@ def demo(
             shortfalls = Expectation().shortfalls(reached, acquisition, frames)
             _print(console, acquisition, reached, out)
             if as_json:
-                summary = {"acquisition": acquisition.model_dump(mode="json"), "score": asdict(reached), "wrong": shortfalls}
+                summary = {
+                    "acquisition": acquisition.model_dump(mode="json"),
+                    "score": asdict(reached),
+                    "wrong": shortfalls,
+                }
                 typer.echo(json.dumps(summary))
             if shortfalls:
                 raise RuntimeUnavailable("the demo's results are not right: " + "; ".join(shortfalls))
@@ -89,14 +96,18 @@ def demo(
                 console.input("The page stays until you press Enter. ")
 
 
-async def _stream(service: LocalService, recording: Recording, out: Path, console: Console, *, show: bool) -> Acquisition:
+async def _stream(
+    service: LocalService, recording: Recording, out: Path, console: Console, *, show: bool
+) -> Acquisition:
     async with GatewayClient(service.url, service.admin_token) as client:
-        created = await client.create(AcquisitionSettings(name="demo", pixel_size_nm=100.0, camera="phone"))
+        created = await client.create(AcquisitionSettings(name="demo", pixel_size_nm=_PIXEL_SIZE_NM))
         console.print(f"Watch it grow: {created['viewer_url']}", soft_wrap=True)
         if show:
             await asyncio.to_thread(webbrowser.open, created["viewer_url"])
         phone = Phone(client, created["whip_url"], give_up_after_s=20.0)
-        with Progress(TextColumn("Filming"), BarColumn(), TextColumn("{task.completed}/{task.total} frames"), console=console) as bar:
+        with Progress(
+            TextColumn("Filming"), BarColumn(), TextColumn("{task.completed}/{task.total} frames"), console=console
+        ) as bar:
             task = bar.add_task("", total=len(recording.counts))
             await phone.publish(lambda first: _pictures(recording, first), lambda _: bar.advance(task))
         await client.finish(created["id"])
@@ -113,18 +124,13 @@ def _pictures(recording: Recording, first_frame: int) -> Iterator[Picture]:
 
 def _print(console: Console, acquisition: Acquisition, reached: Score, out: Path) -> None:
     table = Table("measured against the truth", "")
+    counts = (acquisition.frames_received, acquisition.frames_lost, acquisition.frames_damaged)
     table.add_row("localizations", f"{acquisition.localizations}")
-    table.add_row("frames received, lost, damaged", f"{acquisition.frames_received}, {acquisition.frames_lost}, {acquisition.frames_damaged}")
+    table.add_row("frames received, lost, damaged", ", ".join(map(str, counts)))
     table.add_row("detection precision", f"{reached.detection_precision:.3f}")
     table.add_row("detection recall", f"{reached.recall:.3f}")
+    rmse = reached.rmse_lateral_nm
     table.add_row("detection Jaccard (200 nm)", f"{reached.jaccard:.3f}")
-    table.add_row("RMSE, lateral", "none matched" if reached.rmse_lateral_nm is None else f"{reached.rmse_lateral_nm:.1f} nm")
+    table.add_row("RMSE, lateral", "none matched" if rmse is None else f"{rmse:.1f} nm")
     console.print(table)
     console.print(f"Results: {out.resolve()}", soft_wrap=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

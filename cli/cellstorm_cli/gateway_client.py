@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 import time
-from typing import Any, Final, Self
+import zipfile
+from pathlib import Path, PurePosixPath
+from typing import IO, Any, Final, Self
 
 import httpx
 
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings, State
 from cellstorm.errors import Busy, CellstormError, InvalidInput, NotAllowed, StoreUnavailable
+from cellstorm.results.folder import RESULT_NAMES
 
 _ERRORS: Final[dict[int, type[CellstormError]]] = {401: NotAllowed, 403: NotAllowed, 503: Busy}
 _POLL_S: Final = 0.5
@@ -60,6 +65,27 @@ class GatewayClient:
             await asyncio.sleep(_POLL_S)
         raise Busy(f"the acquisition was not finished after {timeout_s:.0f} s; ask again, or look at the server's log")
 
+    async def download_results(self, acquisition_id: str, folder: Path) -> None:
+        """The result folder of a finished acquisition, into `folder`; only files that belong to it are taken from the answer.
+
+        Raises
+        ------
+        CellstormError
+            If it cannot be had.
+        """
+        url = f"{self.server}/api/v1/acquisitions/{acquisition_id}/archive.zip"
+        with tempfile.TemporaryFile() as archive:
+            try:
+                async with self._http.stream("GET", url) as response:
+                    if not response.is_success:
+                        await response.aread()
+                    check(response)
+                    async for part in response.aiter_bytes():
+                        archive.write(part)
+            except httpx.HTTPError as error:
+                raise StoreUnavailable(f"the download broke off ({error!r}); ask for the results again") from error
+            await asyncio.to_thread(_unpack, archive, folder)
+
     async def request(self, method: str, path: str, **kwargs: Any) -> httpx.Response:  # noqa: ANN401  # httpx's own
         """A response that is no error; `path` may be a whole address.
 
@@ -78,6 +104,16 @@ class GatewayClient:
             ) from error
         check(response)
         return response
+
+
+def _unpack(archive: IO[bytes], folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with zipfile.ZipFile(archive) as opened:
+        for member in opened.infolist():
+            name = PurePosixPath(member.filename).name  # whatever path it claims
+            if name in RESULT_NAMES:
+                with opened.open(member) as source, (folder / name).open("wb") as target:
+                    shutil.copyfileobj(source, target)
 
 
 def check(response: httpx.Response) -> None:

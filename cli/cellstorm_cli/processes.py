@@ -26,7 +26,8 @@ log = structlog.get_logger()
 REFUSED: Final = 2
 """Exit code of a process that cannot do its job as things are; it has said why, and is not started again."""
 _FIRST_PAUSE_S: Final = 0.2
-_LONGEST_PAUSE_S: Final = 10.0
+_LONGEST_PAUSE_S: Final = 2.0
+"""However often a worker is killed, work goes on soon after."""
 _STEADY_S: Final = 30.0
 """A process that ran for so long begins anew with the shortest pause."""
 _POLL_S: Final = 0.1

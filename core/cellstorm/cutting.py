@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from cellstorm.chunks import MIN_CHUNK_FRAMES
 from cellstorm.continuity import MAX_LOST, Continuity
@@ -32,6 +33,8 @@ from cellstorm.open_chunks import CutChunk, EncodedChunk, OpenChunk, Place, Recu
 from cellstorm.raw_chunks import size_changed
 
 __all__ = ["ChunkCutter", "CutChunk"]
+
+_MAX_FRAME_INDEX: Final = 2**31 - 1
 
 
 class ChunkCutter:
@@ -117,8 +120,10 @@ class ChunkCutter:
         FrameSizeChanged
             If the frame's size or depth is another than the first one's. The unit is then left out; `finish` still works.
         InvalidVideo
-            If the stream is interlaced.
+            If the stream is interlaced, or says that billions of frames were lost.
         """
+        if self.next_frame > _MAX_FRAME_INDEX:
+            raise InvalidVideo("the video counts more frames than can be numbered; start a new acquisition")
         nal_units = split_annex_b(unit.data)
         mark = find_mark(nal_units) if self._trust_marks else None
         nal_units = unmarked(nal_units)

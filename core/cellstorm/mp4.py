@@ -52,7 +52,7 @@ class FragmentedWriter:
         self._first_timestamp = first_timestamp
         self._last_dts = -(2**62)
         self._is_begun = False
-        self._file: BinaryIO = path.open("wb")
+        self._file = path.open("wb", buffering=0)
 
     def append(self, units: Sequence[AccessUnit]) -> None:
         """One chunk's units, in decoding order."""
@@ -69,9 +69,20 @@ class FragmentedWriter:
                 container.mux_one(packet)
         boxes = buffer.getvalue()
         first_fragment = next(start for kind, start, _ in _boxes(io.BytesIO(boxes)) if kind == b"moof")
-        self._file.write(boxes[first_fragment:] if self._is_begun else boxes)
-        self._file.flush()
+        self._write(boxes[first_fragment:] if self._is_begun else boxes)
         self._is_begun = True
+
+    def _write(self, boxes: bytes) -> None:
+        """All or nothing: after a torn fragment nothing that followed it could be read."""
+        start = self._file.tell()
+        left = memoryview(boxes)
+        try:
+            while left:
+                left = left[self._file.write(left) :]
+        except OSError:
+            self._file.seek(start)
+            self._file.truncate()
+            raise
 
     def _timed(self, units: Sequence[AccessUnit]) -> Iterator[tuple[AccessUnit, tuple[int, int], int]]:
         """MP4 wants decoding times that grow and never exceed the presentation times; H.264 itself has none."""
@@ -111,11 +122,19 @@ def join(parts: Sequence[Path], out: Path) -> None:
     if not usable:
         raise InvalidVideo("no video was kept; record it again")
     unfinished = out.with_name(out.name + ".unfinished")
+    try:
+        _join_whole(usable, unfinished)
+        os.replace(unfinished, out)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _join_whole(parts: Sequence[Path], out: Path) -> None:
     options = {**_TIMESCALE, "movflags": "faststart"}
-    with av.open(str(usable[0])) as first, av.open(str(unfinished), "w", format="mp4", options=options) as container:
+    with av.open(f"file:{parts[0]}") as first, av.open(f"file:{out}", "w", format="mp4", options=options) as container:
         stream = _copied_stream(container, first.streams.video[0])
         last_dts = -(2**62)
-        for part in usable:
+        for part in parts:
             for packet in _packets(part):
                 assert packet.dts is not None
                 assert packet.pts is not None
@@ -123,7 +142,6 @@ def join(parts: Sequence[Path], out: Path) -> None:
                 packet.dts, packet.pts = last_dts, max(packet.pts, last_dts)
                 packet.stream = stream
                 container.mux_one(packet)
-    os.replace(unfinished, out)
 
 
 def _copied_stream(container: OutputContainer, template: VideoStream) -> VideoStream:
@@ -133,7 +151,7 @@ def _copied_stream(container: OutputContainer, template: VideoStream) -> VideoSt
 
 
 def _packets(part: Path) -> Iterator[Packet[VideoStream]]:
-    with av.open(str(part)) as container:
+    with av.open(f"file:{part}") as container:
         try:
             yield from (packet for packet in container.demux(video=0) if packet.size and not packet.is_corrupt)
         except FFmpegError as error:

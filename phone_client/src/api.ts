@@ -1,5 +1,5 @@
 /** The gateway's REST interface, with one token. */
-import type { Acquisition, CreatedAcquisition, NewAcquisition } from "./generated/models";
+import type { Acquisition, CreatedAcquisition, Model, NewAcquisition } from "./generated/models";
 import { PageError } from "./errors";
 import { request } from "./http";
 
@@ -23,6 +23,11 @@ export class Api {
 
   async acquisition(id: string, signal?: AbortSignal): Promise<Acquisition> {
     return (await (await this.#request(pathOf(id), { ...(signal && { signal }) })).json()) as Acquisition;
+  }
+
+  /** The generators that an acquisition may name. */
+  async models(): Promise<Model[]> {
+    return (await (await this.#request("/models")).json()) as Model[];
   }
 
   /** No more frames will come; the server then writes the results. */

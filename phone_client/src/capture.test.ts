@@ -125,6 +125,15 @@ test("cancelling before the first frame leaves the acquisition to others", async
   expect([made.capture.state, finished()]).toEqual(["idle", 0]);
 });
 
+test("leaving the page ends the session, and the acquisition can be gone on with", async () => {
+  const { made, camera, sessions, finished } = filming();
+  const done = made.start();
+  await settled();
+  made.leave();
+  await done;
+  expect([sessions[0]!.isStopped, camera.isClosed, finished()]).toEqual([true, true, 0]);
+});
+
 test("a second press while filming starts nothing", async () => {
   const { made, sessions } = filming();
   const done = made.start();

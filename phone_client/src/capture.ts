@@ -67,6 +67,12 @@ export class Filming {
     this.#stop.abort();
   }
 
+  /** Ends the session alone, as when the page is left: the acquisition can be gone on with. */
+  leave(): void {
+    this.#hasFilmed = false;
+    this.stop();
+  }
+
   async #keepPublishing(camera: Camera, stop: AbortSignal): Promise<void> {
     let failures = 0;
     while (!stop.aborted) {

@@ -38,11 +38,11 @@ export const texts = {
   previewLabel: "What the camera sees",
   film: "Film",
   filmAgain: "Film on",
-  stop: "Stop and finish",
+  stop: "Stop",
   cancel: "Cancel",
   openingCamera: "Allow the camera…",
   connecting: "Connecting…",
-  filming: "Filming. Keep the phone still.",
+  filming: "Keep the phone still.",
   stopping: "Sending the last frames…",
   share: "Open on another device",
   shareAdvice: "Whoever has this link can watch and film this acquisition.",
@@ -63,5 +63,5 @@ export function waitingToRetry(detail: string, retryInMs: number): string {
 }
 
 export function sending(width: number, height: number, fps: number, megabitsPerSecond: number): string {
-  return `${width} × ${height}, ${fps.toFixed(0)} frames/s, ${megabitsPerSecond.toFixed(1)} Mbit/s`;
+  return `${width}\u00a0×\u00a0${height}, ${fps.toFixed(0)}\u00a0frames/s, ${megabitsPerSecond.toFixed(1)}\u00a0Mbit/s`;
 }

@@ -24,6 +24,7 @@ from cellstorm.acquisitions import FOLLOWS, Acquisition, AcquisitionSettings
 from cellstorm.localizations import LOCALIZATION, Localizations
 from cellstorm.reconstruction import Reconstruction, default_output_pixel_nm
 from cellstorm_server.acquisitions import CreatedAcquisition
+from cellstorm_server.models import Model
 
 GENERATED: Final = Path(__file__).resolve().parent.parent / "src" / "generated"
 
@@ -31,6 +32,7 @@ _MODELS: Final[tuple[tuple[type[BaseModel], JsonSchemaMode], ...]] = (
     (AcquisitionSettings, "validation"),
     (Acquisition, "serialization"),
     (CreatedAcquisition, "serialization"),
+    (Model, "serialization"),
     (messages.Opening, "serialization"),
     (messages.Progress, "serialization"),
     (messages.Closing, "serialization"),
@@ -59,7 +61,7 @@ def models_schema() -> dict[str, Any]:
 
 def tables() -> str:
     """A TypeScript module of constants."""
-    offsets = {name: offset for name, (_, offset) in (LOCALIZATION.fields or {}).items()}
+    offsets = {name: field[1] for name, field in (LOCALIZATION.fields or {}).items()}
     columns = [
         {"name": c.name, "dtype": c.dtype, "offset": offsets[c.name], "unit": c.unit, "meaning": c.meaning}
         for c in localizations.COLUMNS

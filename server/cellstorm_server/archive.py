@@ -22,7 +22,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
 from cellstorm import mp4
 from cellstorm.acquisitions import Acquisition, State
 from cellstorm.camera import DEFAULT_CAMERA
-from cellstorm.errors import AcquisitionNotFound, CellstormError, ResultNotReady
+from cellstorm.errors import AcquisitionNotFound, CellstormError, ResultNotReady, StorageFull
 from cellstorm.generator import GeneratorSpec
 from cellstorm.results import picasso
 from cellstorm.results.folder import TABLE_HDF5, Results, write_results
@@ -36,6 +36,9 @@ log = structlog.get_logger()
 
 _RECORD: Final = "acquisition.json"
 _RETRY_S: Final = 30.0
+_ARCHIVE_ERROR: Final = "archive_error"
+_FULL: Final = "the server's disk has no room for the results; make room, and they are written"
+_UNWRITABLE: Final = "the results could not be written yet; the server's log tells why"
 _ARCHIVED_POSITION: Final = "0-1"
 _DESCRIPTION: Final = TypeAdapter(dict[str, JsonValue])
 _TIMES: Final = ("started_at", "newest_received_at", "last_commit_at")
@@ -158,8 +161,11 @@ def _provenance(store: Store, library: Library, acquisition: Acquisition) -> Pro
 
 def _write_record(library: Library, store: Store, acquisition_id: str) -> None:
     acquisition = store.get(acquisition_id)
+    over = {"state": State.FINISHED, "lag_s": None, "eta_s": None}
+    if _is_ours(store, acquisition_id, acquisition.error):
+        over["error"] = None
     record = Record(
-        acquisition=acquisition.model_copy(update={"state": State.FINISHED, "lag_s": None, "eta_s": None}),
+        acquisition=acquisition.model_copy(update=over),
         token_digest=store.field(acquisition_id, "token_digest") or "",
         generator=GeneratorSpec.model_validate_json(store.field(acquisition_id, "generator") or ""),
     )
@@ -168,6 +174,11 @@ def _write_record(library: Library, store: Store, acquisition_id: str) -> None:
     part.write_text(record.model_dump_json(indent=2), encoding="utf-8")
     part.chmod(0o600)
     os.replace(part, path)
+
+
+def _is_ours(store: Store, acquisition_id: str, error: str | None) -> bool:
+    """Whether the error that an acquisition shows is that of an archive that could not be written, and so is mended by one."""
+    return error is not None and error == store.field(acquisition_id, _ARCHIVE_ERROR)
 
 
 def restore(store: Store, library: Library) -> list[str]:
@@ -219,7 +230,6 @@ class Archiver:
         self._place = asyncio.Semaphore(1)
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._again_at: dict[str, float] = {}
-        self._told: dict[str, str] = {}
 
     async def consider(self, acquisition: Acquisition) -> None:
         """Begin with the archive of an acquisition that is `processing`, if all of it is processed and nobody else does."""
@@ -260,7 +270,7 @@ class Archiver:
             del self._tasks[acquisition_id]
 
     def _finish(self, acquisition_id: str) -> None:
-        if (told := self._told.pop(acquisition_id, None)) and self._store.field(acquisition_id, "error") == told:
+        if _is_ours(self._store, acquisition_id, self._store.get(acquisition_id).error):
             self._store.set_fields(acquisition_id, error="")
         self._store.transition(acquisition_id, State.FINISHED)
         self._store.expire_bulk(acquisition_id, self._settings.expire_after_s)
@@ -271,11 +281,9 @@ class Archiver:
     async def _put_off(self, acquisition_id: str, error: Exception) -> None:
         log.error("archive put off", acquisition=acquisition_id, error=repr(error))
         self._again_at[acquisition_id] = time.monotonic() + _RETRY_S
-        known = isinstance(error, CellstormError)
-        reason = str(error) if known else "the results could not be written; the server's log tells more"
-        self._told[acquisition_id] = reason
+        reason = _FULL if isinstance(error, StorageFull) else _UNWRITABLE  # without the server's paths
         try:
-            await asyncio.to_thread(self._store.set_fields, acquisition_id, error=reason)
+            await asyncio.to_thread(self._store.set_fields, acquisition_id, error=reason, **{_ARCHIVE_ERROR: reason})
         except (AcquisitionNotFound, *FAILED_CONNECTION):
             return  # deleted, or told the next time
 

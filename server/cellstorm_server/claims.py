@@ -7,7 +7,7 @@ from typing import Final
 
 from cellstorm.store import Store
 
-_CLAIM_S: Final = 10.0
+_CLAIM_S: Final = 5.0
 """So long after a gateway's death another one, or the same one started again, takes its work over."""
 
 

@@ -22,7 +22,15 @@ from cellstorm.localizations import Localizations
 from cellstorm.reconstruction import Method, Snapshot, default_output_pixel_nm
 from cellstorm.rendering import DEFAULT_PERCENTILE, Colormap, reconstruction_png, widefield_png
 from cellstorm.results import images, picasso, thunderstorm
-from cellstorm.results.folder import REPORT, WIDEFIELD_PNG, WIDEFIELD_TIFF
+from cellstorm.results.folder import (
+    RECONSTRUCTION_TIFF,
+    REPORT,
+    TABLE_CSV,
+    TABLE_HDF5,
+    TABLE_YAML,
+    WIDEFIELD_PNG,
+    WIDEFIELD_TIFF,
+)
 from cellstorm.store import Widefield
 from cellstorm_server.access import AcquisitionId
 from cellstorm_server.filters import Filters
@@ -88,7 +96,7 @@ async def reconstruction_tiff(
     async with services.renders.place():
         snapshot = await _snapshot(services, acquisition_id, look)
         return await _made(
-            "reconstruction.ome.tif",
+            RECONSTRUCTION_TIFF,
             _TIFF,
             lambda path: images.write_reconstruction(path, snapshot.image, snapshot.output_pixel_nm),
         )
@@ -125,13 +133,15 @@ async def localizations_csv(
     acquisition_id: AcquisitionId, services: Current, filters: Annotated[Filters, Query()]
 ) -> Response:
     """The localizations so far, as ThunderSTORM writes them."""
+    if kept := await _kept(services, acquisition_id, filters, TABLE_CSV):
+        return FileResponse(kept, media_type="text/csv", filename=TABLE_CSV)
     view = await services.followers.of(acquisition_id).read()
     async with services.renders.place():
         table = await asyncio.to_thread(_filtered, view, filters)
     return StreamingResponse(
         thunderstorm.text(table, view.acquisition.settings.pixel_size_nm),
         media_type="text/csv",
-        headers={"Content-Disposition": 'attachment; filename="localizations.csv"'},
+        headers={"Content-Disposition": f'attachment; filename="{TABLE_CSV}"'},
     )
 
 
@@ -140,7 +150,7 @@ async def localizations_hdf5(
     acquisition_id: AcquisitionId, services: Current, filters: Annotated[Filters, Query()]
 ) -> Response:
     """The localizations so far, as Picasso reads them together with localizations.yaml."""
-    return await _picasso(acquisition_id, services, filters, "localizations.hdf5", "application/x-hdf5")
+    return await _picasso(acquisition_id, services, filters, TABLE_HDF5, "application/x-hdf5")
 
 
 @router.get("/localizations.yaml", response_class=FileResponse)
@@ -148,7 +158,7 @@ async def localizations_yaml(
     acquisition_id: AcquisitionId, services: Current, filters: Annotated[Filters, Query()]
 ) -> Response:
     """What Picasso wants to know beside localizations.hdf5."""
-    return await _picasso(acquisition_id, services, filters, "localizations.yaml", "application/yaml")
+    return await _picasso(acquisition_id, services, filters, TABLE_YAML, "application/yaml")
 
 
 @router.get("/archive.zip", response_class=StreamingResponse)
@@ -171,6 +181,8 @@ async def _snapshot(services: Services, acquisition_id: str, look: Drawing) -> S
 
 
 async def _picasso(acquisition_id: str, services: Services, filters: Filters, name: str, media_type: str) -> Response:
+    if kept := await _kept(services, acquisition_id, filters, name):
+        return FileResponse(kept, media_type=media_type, filename=name)
     view = await services.followers.of(acquisition_id).read()
     if view.acquisition.roi is None:
         raise ResultNotReady("no frame has come yet; the table is there with the first ones")
@@ -216,6 +228,16 @@ async def _made(name: str, media_type: str, write: Callable[[Path], None]) -> Re
         await remove()
         raise
     return FileResponse(folder / name, media_type=media_type, filename=name, background=remove)
+
+
+async def _kept(services: Services, acquisition_id: str, filters: Filters, name: str) -> Path | None:
+    """A table's file in the result folder, where all of it is wanted and it is there."""
+    if filters != Filters():
+        return None
+    try:
+        return await _results(services, acquisition_id) / name
+    except ResultNotReady:
+        return None
 
 
 async def _archived(services: Services, acquisition_id: str, name: str, media_type: str) -> Response:

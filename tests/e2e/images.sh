@@ -39,6 +39,7 @@ build() { # NAME DOCKERFILE
 }
 build cellstorm-gateway server/Dockerfile
 build cellstorm-worker:cpu worker/Dockerfile
+"${buildah[@]}" rmi --prune >/dev/null
 
 echo "A video through both"
 CELLSTORM_TEST_BUILDAH="${buildah[*]}" .venv/bin/pytest -q tests/e2e/test_images.py

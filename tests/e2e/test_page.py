@@ -18,7 +18,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
 from cellstorm.settings import Settings
 from cellstorm_cli.service import LocalService, local_service
@@ -30,8 +39,8 @@ PATIENCE_MS = 60_000
 """For what the service does; a loaded machine takes its time."""
 
 PAGE = Path(__file__).resolve().parents[2] / "phone_client" / "dist"
-PHONE = {"width": 360, "height": 740}
-SCREEN = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 360, "height": 740}
+SCREEN: ViewportSize = {"width": 1280, "height": 800}
 
 QUIET = (
     "--no-sandbox",
@@ -69,6 +78,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
 
 @pytest.fixture(scope="module")
 def playwright() -> Iterator[Playwright]:
+    expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as running:
         yield running
 
@@ -161,12 +171,12 @@ def lit(image: NDArray[np.uint8]) -> int:
 
 
 def start_filming(page: Page) -> None:
-    page.get_by_role("button", name="Film").click()
-    expect(page.get_by_text("Filming. Keep the phone still.")).to_be_visible()
+    page.get_by_role("button", name="Film", exact=True).click()
+    expect(page.get_by_text("Keep the phone still.")).to_be_visible()
 
 
 def stop_filming(page: Page) -> None:
-    page.get_by_role("button", name="Stop and finish").click()
+    page.get_by_role("button", name="Stop").click()
     expect(page.locator("header .state")).to_have_text("Finished")
 
 
@@ -187,7 +197,7 @@ def test_from_the_start_page_to_a_finished_image(phone: BrowserContext, service:
     wait_for_more(page, "localizations", 2 * early)
     first = lit(canvas_image(page))
     wait_for_more(page, "localizations", 4 * early)
-    expect(page.get_by_text(f"{SIDE_PX} × {SIDE_PX}")).to_be_visible()
+    expect(page.get_by_text(f"{SIDE_PX}\u00a0\u00d7\u00a0{SIDE_PX}")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     page.screenshot(path=tmp_path / "filming.png")
     assert lit(canvas_image(page)) > first > 0
@@ -215,6 +225,7 @@ def test_a_viewer_who_joins_late_sees_the_server_s_image(
     complaints = Complaints(viewer)
     viewer.goto(link)
     wait_for_more(viewer, "localizations", 100)
+    expect(viewer.get_by_text("The image appears")).to_be_hidden()
     viewer.screenshot(path=tmp_path / "viewer.png")
     stop_filming(filming)
     expect(viewer.locator("header .state")).to_have_text("Finished")
@@ -263,5 +274,5 @@ def test_without_a_secure_context_the_person_learns_what_to_do(screen: BrowserCo
     page.add_init_script("Object.defineProperty(Navigator.prototype, 'mediaDevices', {get: () => undefined})")
     page.add_init_script("Object.defineProperty(window, 'isSecureContext', {get: () => false})")
     page.goto(new_acquisition(service, "Insecure"))
-    page.get_by_role("button", name="Film").click()
+    page.get_by_role("button", name="Film", exact=True).click()
     expect(page.get_by_text("Open the https:// address that the server prints")).to_be_visible()

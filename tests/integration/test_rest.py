@@ -28,7 +28,9 @@ def check_problem(response: httpx.Response, status: int, kind: str) -> None:
 
 
 def test_a_new_acquisition_tells_where_to_publish_upload_and_watch(gateway: Gateway) -> None:
-    response = gateway.http.post(API, json={"name": "actin", "pixel_size_nm": 80, "roi": "8,8,64,64", "camera": "emccd"})
+    response = gateway.http.post(
+        API, json={"name": "actin", "pixel_size_nm": 80, "roi": "8,8,64,64", "camera": "emccd"}
+    )
     created = response.json()
     assert response.status_code == 201
     assert response.headers["location"] == f"{gateway.address}{API}/{created['id']}"

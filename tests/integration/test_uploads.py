@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -31,7 +30,6 @@ def write_video(path: Path, sizes: list[tuple[int, int]], frames: int = 40) -> P
                 container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return path
-
 
 
 def test_a_video_is_taken_cut_and_queued(gateway: Gateway, tmp_path: Path) -> None:

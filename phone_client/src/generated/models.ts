@@ -1,4 +1,4 @@
-// Made by `npm run types` from models.schema.json; not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 20b936001d228491e0621bfabcca299cac0a2ee0c1bd0c34a4e592a7fc8291f6); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -13,6 +13,8 @@ export interface Models {
   Closing?: Closing;
   ColumnDescription?: ColumnDescription;
   CreatedAcquisition?: CreatedAcquisition;
+  GeneratorSpec?: GeneratorSpec;
+  Model?: Model;
   Opening?: Opening;
   Progress?: Progress;
   State?: State;
@@ -254,6 +256,44 @@ export interface CreatedAcquisition {
    * Page that shows it; holds the token.
    */
   viewer_url: string;
+}
+/**
+ * What one must know of a generator to run it and to read its output.
+ */
+export interface GeneratorSpec {
+  name: string;
+  version: string;
+  /**
+   * Of weights.onnx.
+   */
+  sha256: string;
+  output: "emitters";
+  /**
+   * Frames in a window; odd, the middle one is predicted.
+   */
+  context_frames: number;
+  /**
+   * Height and width must be multiples of it.
+   */
+  size_multiple: number;
+  /**
+   * Of the probability, below which nothing is reported.
+   */
+  threshold: number;
+}
+/**
+ * A generator of the zoo.
+ */
+export interface Model {
+  spec: GeneratorSpec;
+  /**
+   * What people should know of it, Markdown.
+   */
+  card: string;
+  /**
+   * Whether it is used where none is named.
+   */
+  is_default: boolean;
 }
 /**
  * First message: how to read the others.

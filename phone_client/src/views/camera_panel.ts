@@ -59,7 +59,7 @@ export function cameraPanel(
     if (filming.capture.state === "idle" || filming.capture.state === "failed") void filming.start();
     else filming.stop();
   });
-  signal.addEventListener("abort", () => filming.stop(), { once: true });
+  signal.addEventListener("abort", () => filming.leave(), { once: true });
   return {
     root,
     show: (acquisition) => {

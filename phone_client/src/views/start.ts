@@ -2,7 +2,7 @@
 import type { Api } from "../api";
 import { messageOf, PageError } from "../errors";
 import { count } from "../figures";
-import type { Acquisition, CreatedAcquisition, NewAcquisition } from "../generated/models";
+import type { Acquisition, CreatedAcquisition, Model, NewAcquisition } from "../generated/models";
 import { STATES, texts } from "../texts";
 import { element, say } from "./dom";
 
@@ -48,13 +48,7 @@ function newAcquisition(api: Api, actions: StartActions): HTMLElement {
     step: "any",
     value: "100",
   });
-  const model = element("input", {
-    id: "model",
-    placeholder: texts.modelDefault,
-    pattern: "[a-z0-9][a-z0-9_.\\-]{0,63}",
-    autocomplete: "off",
-    autocapitalize: "none",
-  });
+  const model = element("select", { id: "model" }, element("option", { value: "" }, texts.modelDefault));
   const submit = element("button", { type: "submit", class: "primary" }, texts.create);
   const problem = element("p", { class: "problem", role: "alert" });
   const form = element(
@@ -66,13 +60,17 @@ function newAcquisition(api: Api, actions: StartActions): HTMLElement {
     problem,
     submit,
   );
+  api.models().then(
+    (models) => model.replaceChildren(...models.map(modelOption)),
+    (error: unknown) => say(problem, messageOf(error)),
+  );
   const create = async () => {
     submit.disabled = true;
     say(submit, texts.creating);
     say(problem, "");
     try {
       const settings: NewAcquisition = { name: name.value.trim(), pixel_size_nm: pixelSize.valueAsNumber };
-      if (model.value !== "") settings.model = model.value; // else the server's own choice
+      if (model.value !== "") settings.model = model.value;
       actions.created(await api.create(settings));
     } catch (error) {
       say(problem, messageOf(error));
@@ -88,7 +86,11 @@ function newAcquisition(api: Api, actions: StartActions): HTMLElement {
   return form;
 }
 
-function field(label: string, input: HTMLInputElement): HTMLElement {
+function modelOption({ spec, is_default }: Model): HTMLOptionElement {
+  return element("option", { value: spec.name, selected: is_default }, spec.name);
+}
+
+function field(label: string, input: HTMLInputElement | HTMLSelectElement): HTMLElement {
   return element("div", { class: "field" }, element("label", { for: input.id }, label), input);
 }
 

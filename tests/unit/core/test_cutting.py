@@ -14,7 +14,7 @@ from cellstorm.decoding import decode
 from cellstorm.errors import FrameSizeChanged, InvalidVideo
 from cellstorm.frame_marks import FrameMark, insert_frame_index_sei, read_frame_index_sei
 from cellstorm.h264 import PPS, SPS, AccessUnit, join_annex_b, nal_type, split_annex_b
-from tests.fakes import encode_h264, numbered_frames, read_index
+from tests.fakes import INTERLACED, encode_h264, numbered_frames, read_index
 
 STEP = 3000
 
@@ -122,7 +122,7 @@ def test_a_lost_key_frame_loses_the_frames_that_passed_and_not_what_wrapping_num
 
 
 def test_a_loss_where_frame_numbers_wrap_is_counted_right() -> None:
-    units = encode_h264(numbered_frames(60), group=40, ref="1")
+    units = encode_h264(numbered_frames(60), group=40, options={"ref": "1"})
     modulus_frames = 16  # the smallest that H.264 has, which x264 takes with one reference frame and short groups
     _, made = cut(without(units, modulus_frames - 1, modulus_frames, modulus_frames + 1))
     assert summary(made) == [(0, 15, 3, 22), (40, 20, 0, 0)]
@@ -155,7 +155,7 @@ def test_garbage_just_before_a_key_frame_is_one_lost_frame() -> None:
 
 
 def test_half_a_picture_counts_as_lost_and_stays_in_the_video() -> None:
-    units = encode_h264(numbered_frames(20), slices="2")
+    units = encode_h264(numbered_frames(20), options={"slices": "2"})
     nal_units = split_annex_b(units[5].data)
     units[5] = replace(units[5], data=join_annex_b(nal_units[1:]))
     _, made = cut(units)
@@ -191,7 +191,9 @@ def test_a_key_frame_without_parameter_sets_gets_the_ones_known() -> None:
 
 def test_a_later_session_continues_the_first() -> None:
     first, before = cut(encode_h264(numbered_frames(24), first_timestamp=1000))
-    later = encode_h264(numbered_frames(20, first=24), first_timestamp=1000 + 240 * STEP, crf="35", profile="baseline")
+    later = encode_h264(
+        numbered_frames(20, first=24), first_timestamp=1000 + 240 * STEP, options={"crf": "35", "profile": "baseline"}
+    )
     assert first.first_timestamp == 1000
     _, after = cut(
         later, first_frame=first.next_frame, first_chunk=first.next_chunk, first_timestamp=first.first_timestamp
@@ -220,7 +222,7 @@ def test_a_mark_that_cannot_be_is_not_believed(index: int) -> None:
 
 
 def test_b_frames_travel_in_decoding_order_and_are_shown_in_theirs() -> None:
-    units = encode_h264(numbered_frames(40), group=20, bf="3", preset="medium")
+    units = encode_h264(numbered_frames(40), group=20, options={"bf": "3", "preset": "medium"})
     _, made = cut(units)
     assert summary(made) == [(0, 20, 0, 0), (20, 20, 0, 0)]
     header = chunks_of(made)[0].header
@@ -232,7 +234,9 @@ def test_b_frames_travel_in_decoding_order_and_are_shown_in_theirs() -> None:
 
 @pytest.mark.parametrize("b_frames", ["0", "2"])
 def test_a_group_that_is_too_long_is_cut_anew_without_loss(b_frames: str) -> None:
-    units = encode_h264(numbered_frames(2 * MAX_CHUNK_FRAMES + 60), group=2 * MAX_CHUNK_FRAMES + 50, bf=b_frames)
+    units = encode_h264(
+        numbered_frames(2 * MAX_CHUNK_FRAMES + 60), group=2 * MAX_CHUNK_FRAMES + 50, options={"bf": b_frames}
+    )
     _, made = cut(units)
     assert [chunk.header.codec for chunk in chunks_of(made)] == ["raw", "raw", "raw", "h264"]
     assert [s[1] for s in summary(made)] == [MAX_CHUNK_FRAMES, MAX_CHUNK_FRAMES, 50, 10]
@@ -291,7 +295,7 @@ def test_another_frame_size_is_refused_and_what_came_before_is_kept() -> None:
 
 
 def test_interlaced_video_is_refused() -> None:
-    units = encode_h264(numbered_frames(2), flags="+ildct+ilme", preset="fast", **{"x264-params": "tff=1"})
+    units = encode_h264(numbered_frames(2), options=INTERLACED)
     data = bytearray(units[0].data)
     with pytest.raises(InvalidVideo, match="interlaced"):
         ChunkCutter().add(replace(units[0], data=_as_field(bytes(data))))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -19,15 +20,15 @@ from cellstorm.roi import RegionOfInterest
 from tests.fakes import encode_h264, numbered_frames, read_index
 
 
-def encoded_chunk(**options: str) -> Chunk:
+def encoded_chunk(options: Mapping[str, str] | None = None) -> Chunk:
     cutter = ChunkCutter()
-    made = [c for unit in encode_h264(numbered_frames(12), group=12, **options) for c in cutter.add(unit)]
+    made = [c for unit in encode_h264(numbered_frames(12), group=12, options=options) for c in cutter.add(unit)]
     (cut,) = made + cutter.finish()
     assert cut.chunk is not None
     return cut.chunk
 
 
-def with_header(chunk: Chunk, **update: Any) -> Chunk:
+def with_header(chunk: Chunk, update: dict[str, Any]) -> Chunk:
     return replace(chunk, header=chunk.header.model_copy(update=update))
 
 
@@ -39,7 +40,7 @@ def test_luma_comes_out_as_the_encoder_was_given_it() -> None:
     """Also beyond the "limited" range: nothing is stretched (100 would become 98) or clipped."""
     ramp_frame = np.tile(np.arange(256, dtype=np.uint8), (64, 1))
     cutter = ChunkCutter()
-    for unit in encode_h264([ramp_frame], qp="0"):
+    for unit in encode_h264([ramp_frame], options={"qp": "0"}):
         cutter.add(unit)
     (cut,) = cutter.finish()
     assert cut.chunk is not None
@@ -50,13 +51,13 @@ def test_luma_comes_out_as_the_encoder_was_given_it() -> None:
 
 @pytest.mark.parametrize("b_frames", ["0", "3"])
 def test_frames_come_in_display_order(b_frames: str) -> None:
-    counts = decode(encoded_chunk(bf=b_frames, preset="medium"))
+    counts = decode(encoded_chunk({"bf": b_frames, "preset": "medium"}))
     assert [read_index(frame) for frame in counts] == list(range(12))
 
 
 def test_deep_video_gives_its_deep_values() -> None:
     cutter = ChunkCutter()
-    for unit in encode_h264([np.full((64, 96), 100, np.uint8)], pixel_format="yuv420p10le", qp="0"):
+    for unit in encode_h264([np.full((64, 96), 100, np.uint8)], pixel_format="yuv420p10le", options={"qp": "0"}):
         cutter.add(unit)
     (cut,) = cutter.finish()
     assert cut.chunk is not None
@@ -101,7 +102,7 @@ def test_a_chunk_without_its_key_frame_is_refused() -> None:
 @pytest.mark.parametrize("update", [{"width": 98}, {"height": 32}, {"dtype": "uint16"}])
 def test_a_header_that_does_not_fit_the_frames_is_refused(update: dict[str, Any]) -> None:
     with pytest.raises(InvalidChunk, match="decodes to 96x64"):
-        decode(with_header(encoded_chunk(), **update))
+        decode(with_header(encoded_chunk(), update))
 
 
 def test_a_raw_chunk_that_swells_is_stopped() -> None:
@@ -125,14 +126,16 @@ def test_too_many_pixels_ask_for_a_region(monkeypatch: pytest.MonkeyPatch) -> No
 def test_random_bytes_raise_nothing_but_invalid_chunk() -> None:
     chunk = encoded_chunk()
     random = np.random.default_rng(5)
+    refused = 0
     for _ in range(60):
         payloads = [bytearray(payload) for payload in chunk.payloads]
         for payload in payloads:
             payload[random.integers(0, len(payload))] = random.integers(0, 256)
         try:
             assert decode(replace(chunk, payloads=tuple(map(bytes, payloads)))).shape == (12, 64, 96)
-        except InvalidChunk as error:
-            assert str(error)
+        except InvalidChunk:
+            refused += 1
+    assert refused
 
 
 GRAY = np.random.default_rng(2).integers(0, 256, (34, 62), dtype=np.uint8)

@@ -20,7 +20,7 @@ from cellstorm.h264 import (
     split_annex_b,
     unescape,
 )
-from tests.fakes import encode_h264, numbered_frames
+from tests.fakes import INTERLACED, encode_h264, numbered_frames
 
 
 def sps_of(unit: AccessUnit) -> bytes:
@@ -35,7 +35,7 @@ def test_start_codes_of_three_and_four_bytes_and_padding_are_understood() -> Non
 
 def test_bytes_without_start_codes_hold_no_nal_unit() -> None:
     assert split_annex_b(b"this is not a video") == []
-    with pytest.raises(InvalidVideo, match="not H.264"):
+    with pytest.raises(InvalidVideo, match=r"not H\.264"):
         read_facts([], ParameterSets())
 
 
@@ -98,7 +98,7 @@ def test_frame_numbers_count_references_and_start_again_at_key_frames() -> None:
 
 
 def test_b_frames_are_not_references() -> None:
-    units = encode_h264(numbered_frames(9), group=9, bf="2", preset="fast", **{"b-pyramid": "none"})
+    units = encode_h264(numbered_frames(9), group=9, options={"bf": "2", "preset": "fast", "b-pyramid": "none"})
     parameter_sets = ParameterSets()
     facts = [read_facts(split_annex_b(u.data), parameter_sets) for u in units]
     assert [u.timestamp for u in units] != sorted(u.timestamp for u in units)
@@ -106,7 +106,7 @@ def test_b_frames_are_not_references() -> None:
 
 
 def test_the_second_slice_alone_is_a_partial_picture() -> None:
-    (unit,) = encode_h264(numbered_frames(1), slices="2")
+    (unit,) = encode_h264(numbered_frames(1), options={"slices": "2"})
     nal_units = split_annex_b(unit.data)
     slices = [n for n in nal_units if nal_type(n) == 5]
     assert len(slices) == 2
@@ -123,7 +123,7 @@ def test_slices_without_their_parameter_sets_are_refused() -> None:
 
 
 def test_interlaced_pictures_are_told() -> None:
-    units = encode_h264(numbered_frames(2, 96, 64), flags="+ildct+ilme", preset="fast", **{"x264-params": "tff=1"})
+    units = encode_h264(numbered_frames(2, 96, 64), options=INTERLACED)
     facts = read_facts(split_annex_b(units[0].data), ParameterSets())
     assert facts.sequence is not None
     assert not facts.sequence.frame_mbs_only

@@ -1,16 +1,18 @@
 from __future__ import annotations
 
+import resource
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 
 from cellstorm.chunks import Chunk
 from cellstorm.cutting import ChunkCutter, CutChunk
 from cellstorm.errors import InvalidVideo
-from cellstorm.h264 import AccessUnit, split_annex_b
+from cellstorm.h264 import AccessUnit, join_annex_b, nal_type, split_annex_b
 from cellstorm.mp4 import FragmentedWriter, join
 from cellstorm.sources import open_source
 from cellstorm.sources.video import H264Source
@@ -71,7 +73,7 @@ def test_the_kept_video_gives_what_the_live_stream_gave(
 
 
 def test_b_frames_keep_their_times(tmp_path: Path) -> None:
-    units = encode_h264(numbered_frames(45), group=15, bf="3", preset="medium")
+    units = encode_h264(numbered_frames(45), group=15, options={"bf": "3", "preset": "medium"})
     made = record(tmp_path / "part.mp4", units, ChunkCutter(), {})
     join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
     assert_same(tmp_path / "video.mp4", made, 0)
@@ -81,8 +83,8 @@ def test_sessions_with_other_parameter_sets_become_one_video(tmp_path: Path) -> 
     start = 5_000_000
     parts = [tmp_path / "0.mp4", tmp_path / "1.mp4"]
     first_units = encode_h264(numbered_frames(25), first_timestamp=start)
-    options = {"profile": "baseline", "x264-params": "sps-id=3"}
-    later_units = encode_h264(numbered_frames(25, first=25), first_timestamp=start + 90 * STEP, crf="36", **options)
+    options = {"crf": "36", "profile": "baseline", "x264-params": "sps-id=3"}
+    later_units = encode_h264(numbered_frames(25, first=25), first_timestamp=start + 90 * STEP, options=options)
     first = ChunkCutter()
     made = record(parts[0], first_units[:12] + first_units[13:], first, {})
     later = ChunkCutter(
@@ -137,6 +139,59 @@ def test_what_was_appended_is_in_the_file_before_it_is_closed(tmp_path: Path) ->
         frames.append(sum(c.header.frame_count for c in open_source(tmp_path / "part.mp4").chunks()))
     writer.close()
     assert frames == [10, 20]
+
+
+def test_a_full_disk_tears_no_fragment(tmp_path: Path) -> None:
+    cutter = ChunkCutter()
+    made = [c for unit in encode_h264(numbered_frames(40)) for c in cutter.add(unit)] + cutter.finish()
+    part = tmp_path / "part.mp4"
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with FragmentedWriter(part, made[0].units[0], first_timestamp=0) as writer:
+        writer.append(made[0].units)
+        whole = part.stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (whole + 100, limits[1]))
+        try:
+            with pytest.raises(OSError, match="too large"):
+                writer.append(made[1].units)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        assert part.stat().st_size == whole
+        for cut in made[1:]:
+            writer.append(cut.units)
+    assert_same(part, made, 0)
+
+
+def test_whatever_is_lost_live_equals_batch(tmp_path: Path) -> None:
+    """Several sessions with random losses, half pictures, garbage, groups of any length and chunks cut short."""
+    for seed in range(12):
+        random = np.random.default_rng(seed)
+        parts, made, start = [], [], int(random.integers(1, 2**40))
+        cutter, origin = ChunkCutter(), start
+        for session in range(3):
+            units = encode_h264(
+                numbered_frames(60), group=int(random.integers(1, 40)), options={"slices": "2", "bf": str(seed % 2)}
+            )
+            units = [replace(unit, timestamp=start + unit.timestamp) for unit in units]
+            lost = sorted(random.choice(60, int(random.integers(0, 9)), replace=False)) if session or seed else []
+            received = []
+            for position, unit in enumerate(units):
+                fate = random.choice(["lost", "half", "garbage"]) if position in lost else "came"
+                if fate == "half":
+                    data = join_annex_b([n for n in split_annex_b(unit.data) if nal_type(n) not in (1, 5)][:1])
+                    slices = [n for n in split_annex_b(unit.data) if nal_type(n) in (1, 5)]
+                    unit = replace(unit, data=data + join_annex_b(slices[1:]))
+                elif fate == "garbage":
+                    unit = replace(unit, data=random.bytes(40))
+                if fate != "lost":
+                    received.append(unit)
+            gone = {units[p + 1].timestamp: 1 for p in lost if p < 59}
+            parts.append(tmp_path / f"{seed}-{session}.mp4")
+            made += record(parts[-1], received, cutter, gone)
+            origin = cutter.first_timestamp or 0 if session == 0 else origin
+            start += 500_000
+            cutter = ChunkCutter(first_frame=cutter.next_frame, first_chunk=cutter.next_chunk, first_timestamp=origin)
+        join(parts, tmp_path / "video.mp4")
+        assert_same(tmp_path / "video.mp4", made, origin)
 
 
 def test_parts_without_a_fragment_are_passed_over(tmp_path: Path) -> None:

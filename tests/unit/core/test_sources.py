@@ -19,7 +19,7 @@ from cellstorm.errors import FrameSizeChanged, InvalidVideo
 from cellstorm.h264 import AccessUnit
 from cellstorm.sources import open_source
 from cellstorm.sources.video import DecodedSource, H264Source
-from tests.fakes import encode_h264, numbered_frames, read_index
+from tests.fakes import INTERLACED, encode_h264, numbered_frames, read_index
 
 
 def write_video(
@@ -72,7 +72,7 @@ def indices_of(path: Path) -> list[int]:
 @pytest.mark.parametrize("name", ["video.mp4", "video.mov", "video.mkv", "video.ts", "video.flv"])
 @pytest.mark.parametrize("b_frames", ["0", "2"])
 def test_h264_in_any_container_is_cut_without_decoding(tmp_path: Path, name: str, b_frames: str) -> None:
-    units = encode_h264(numbered_frames(30), bf=b_frames, preset="medium")
+    units = encode_h264(numbered_frames(30), options={"bf": b_frames, "preset": "medium"})
     path = mux_units(tmp_path / name, units)
     source = open_source(path)
     assert isinstance(source, H264Source)
@@ -147,9 +147,7 @@ def test_other_codecs_become_raw_chunks(
     (chunk,) = source.chunks()
     assert chunk.header.codec == "raw"
     assert decode(chunk).dtype == dtype
-    assert [read_index(frame) / (1 if dtype == np.uint8 else 1) for frame in _as_8_bit(decode(chunk))] == list(
-        range(12)
-    )
+    assert [read_index(frame) for frame in _as_8_bit(decode(chunk))] == list(range(12))
     assert chunk.header.times_s == pytest.approx([i / 25 for i in range(12)], abs=0.0011)
 
 
@@ -172,13 +170,13 @@ def test_a_long_decoded_video_is_cut_into_chunks_lazily(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        pytest.param({"flags": "+ildct+ilme", "x264-params": "tff=1"}, id="interlaced"),
+        pytest.param(INTERLACED, id="interlaced"),
         pytest.param({"x264-params": "intra-refresh=1"}, id="without key frames"),
         pytest.param({"x264-params": "open-gop=1", "bf": "2"}, id="open groups"),
     ],
 )
 def test_h264_that_cannot_be_cut_is_decoded_or_cut_anew(tmp_path: Path, options: dict[str, str]) -> None:
-    units = encode_h264(numbered_frames(330), group=400, **{"preset": "fast", **options})
+    units = encode_h264(numbered_frames(330), group=400, options={"preset": "fast", **options})
     assert indices_of(mux_units(tmp_path / "video.mp4", units)) == list(range(330))
 
 
@@ -385,6 +383,7 @@ def test_damaged_tiffs_raise_nothing_but_our_errors(tmp_path: Path) -> None:
     tifffile.imwrite(path, STACK_8, compression="zlib", photometric="minisblack")
     data = path.read_bytes()
     random = np.random.default_rng(4)
+    refused = 0
     for _ in range(150):
         damaged = bytearray(data)
         for position in random.integers(4, len(data), 5):
@@ -392,8 +391,9 @@ def test_damaged_tiffs_raise_nothing_but_our_errors(tmp_path: Path) -> None:
         path.write_bytes(bytes(damaged[: random.integers(8, len(data))]))
         try:
             chunks_of(path)
-        except (InvalidVideo, FrameSizeChanged) as error:
-            assert str(error)
+        except (InvalidVideo, FrameSizeChanged):
+            refused += 1
+    assert refused
 
 
 def test_the_benchmark_videos_are_cut_whole(shared: Path) -> None:

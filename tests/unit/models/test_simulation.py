@@ -37,9 +37,10 @@ def test_light_and_place_of_spots_agree_with_the_truth() -> None:
         photons=2000.0,
         background_photons=1e-3,
         offset=100.0,
+        read_noise=0.1,
         bit_depth=16,
     )
-    recording = simulate(replace(config, emitters_per_frame=2.0), np.random.default_rng(5))
+    recording = simulate(replace(config, emitters_per_frame=2.0), np.random.default_rng(7))
     light = (recording.counts.astype(float) - 100.0).sum(axis=0) * 0.69
     truth = recording.truth
     assert light.sum() == pytest.approx(truth["photons"].sum(), rel=0.02)

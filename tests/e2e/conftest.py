@@ -1,0 +1,91 @@
+"""The whole service, run as a user runs it, and a phone that streams to it."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cellstorm.acquisitions import Acquisition, AcquisitionSettings, State
+from cellstorm.settings import Settings
+from cellstorm_cli.gateway_client import GatewayClient
+from cellstorm_cli.machine import free_port
+from cellstorm_cli.phone import Phone
+from cellstorm_cli.playback import TimedFrames, encode
+from cellstorm_cli.service import LocalService, local_service
+from cellstorm_models.simulation import Recording, SimulationConfig, simulate
+
+FPS = 20.0
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[LocalService]:
+    """Redis, gateway and one worker as processes of their own."""
+    settings = Settings.load(data=tmp_path / "data", port=free_port())
+    with local_service(settings, workers=1, log_file=tmp_path / "log") as running:
+        yield running
+
+
+def recording(frames: int, side: int = 64) -> Recording:
+    """Bright emitters on filaments, with their truth."""
+    config = SimulationConfig(frames=frames, width=side, height=side, emitters_per_frame=5.0)
+    return simulate(config, np.random.default_rng(3))
+
+
+@dataclass
+class Filming:
+    """A phone that films in a thread; `result` is the acquisition in its end."""
+
+    service: LocalService
+    acquisition_id: str = ""
+    frames_sent: int = 0
+    sessions: int = 0
+    result: Acquisition | None = None
+
+    async def run(self, filmed: Recording, begun: threading.Event) -> None:
+        """Stream it all, finish, wait until the results are written."""
+        counts = filmed.counts.astype(np.uint8)
+        due_s = tuple(n / FPS for n in range(len(counts)))
+        async with GatewayClient(self.service.url, self.service.admin_token) as client:
+            created = await client.create(AcquisitionSettings(name="film"))
+            self.acquisition_id = created["id"]
+            phone = Phone(client, created["whip_url"], give_up_after_s=60.0)
+
+            def count(_: object) -> None:
+                self.frames_sent += 1
+                begun.set()
+
+            await phone.publish(lambda n: encode([TimedFrames(n, due_s[n:], counts[n:])], None), count)
+            self.sessions = phone.sessions
+            await client.finish(created["id"])
+            self.result = await client.wait_until_over(created["id"], 90.0)
+            assert self.result.state is State.FINISHED
+
+
+@contextmanager
+def filming(service: LocalService, filmed: Recording) -> Iterator[Filming]:
+    """A phone films while the block runs; leaving it waits for the end of the film and of its processing."""
+    film, begun, failures = Filming(service), threading.Event(), []
+
+    def run() -> None:
+        try:
+            asyncio.run(film.run(filmed, begun))
+        except BaseException as error:  # noqa: BLE001  # handed to the test's own thread
+            failures.append(error)
+            begun.set()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        assert begun.wait(30)
+        yield film
+    finally:
+        thread.join(240)
+    if failures:
+        raise failures[0]

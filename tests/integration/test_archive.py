@@ -1,0 +1,132 @@
+"""The end of an acquisition: its result folder, what leaves Redis, and what comes back after Redis has lost everything."""
+
+from __future__ import annotations
+
+import io
+import json
+import time
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from cellstorm.acquisitions import State
+from cellstorm.localizations import empty
+from cellstorm.messages import BinaryMessage
+from cellstorm.results import picasso
+from tests.fakes import star_localizations
+from tests.gateway import Gateway
+from tests.integration.test_live import receive_binary, receive_text, watching
+from tests.integration.test_rest import API, bearer, check_problem
+from tests.integration.test_uploads import write_video
+
+FILES = {
+    "localizations.csv",
+    "localizations.hdf5",
+    "localizations.yaml",
+    "reconstruction.ome.tif",
+    "reconstruction.png",
+    "report.json",
+    "widefield.ome.tif",
+    "widefield.png",
+}
+
+
+def wait_until_expired(gateway: Gateway, acquisition_id: str) -> None:
+    deadline = time.monotonic() + 20
+    while gateway.store.commits_after(acquisition_id):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_the_results_are_complete_and_true(gateway: Gateway) -> None:
+    created = gateway.create(name="star")
+    table = star_localizations(100)
+    gateway.commit(created["id"], table, frames=50)
+    check_problem(gateway.http.get(f"{API}/{created['id']}/archive.zip"), 409, "result-not-ready")
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    gateway.wait_for(created["id"], "finished")
+    archive = zipfile.ZipFile(io.BytesIO(gateway.http.get(f"{API}/{created['id']}/archive.zip").content))
+    assert archive.testzip() is None
+    assert set(archive.namelist()) == FILES
+    report = json.loads(archive.read("report.json"))
+    assert (report["name"], report["localizations"], report["frames_processed"]) == ("star", 100, 50)
+    assert report["generator"]["name"] == "default"
+    written, _ = picasso.read(gateway.library.results(created["id"]) / "localizations.hdf5")
+    np.testing.assert_allclose(written["x_nm"], table["x_nm"], rtol=1e-6)
+
+
+def test_nothing_is_written_before_all_is_processed(gateway: Gateway, tmp_path: Path) -> None:
+    created = gateway.create()
+    video = write_video(tmp_path / "video.mp4", [(96, 64)])
+    gateway.http.put(f"{API}/{created['id']}/video", content=video.read_bytes())
+    gateway.wait_for(created["id"], "processing")
+    for number in range(4):
+        assert not gateway.library.results(created["id"]).exists()
+        chunk = gateway.store.get_chunk(created["id"], number)
+        assert chunk is not None
+        gateway.store.commit(created["id"], chunk, empty(), frame_count=chunk.header.frame_count, widefield=None)
+    finished = gateway.wait_for(created["id"], "finished")
+    assert finished["frames_processed"] == 40
+    report = json.loads((gateway.library.results(created["id"]) / "report.json").read_text())
+    assert report["source"]["codec"] == "h264"
+    assert report["source"]["kind"] == "upload"
+    assert gateway.library.upload(created["id"]).exists()
+
+
+def test_results_are_served_when_redis_no_longer_has_them(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(100))
+    before = gateway.http.get(f"{API}/{created['id']}/localizations.csv").text
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    gateway.wait_for(created["id"], "finished")
+    wait_until_expired(gateway, created["id"])
+    gateway.stop()
+    gateway.start()
+    assert gateway.http.get(f"{API}/{created['id']}/localizations.csv").text == before
+    for name in ("reconstruction.png", "widefield.png", "widefield.ome.tif", "reconstruction.ome.tif"):
+        assert gateway.http.get(f"{API}/{created['id']}/{name}").status_code == 200, name
+    with watching(created | {"live_url": _moved(created["live_url"], gateway)}) as viewer:
+        receive_text(viewer)
+        snapshot: BinaryMessage = receive_binary(viewer)
+    assert (len(snapshot.table), snapshot.frames_processed) == (100, 10)
+
+
+def test_finished_acquisitions_survive_the_loss_of_redis(gateway: Gateway) -> None:
+    created = gateway.create(name="kept", roi="0,0,32,32")
+    gateway.commit(created["id"], star_localizations(50))
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    before = gateway.wait_for(created["id"], "finished")
+    gateway.stop()
+    gateway.store.redis.flushall()
+    gateway.start()
+    address = f"{gateway.address}{API}/{created['id']}"
+    after = gateway.http.get(address, headers=bearer(created["token"])).json()
+    for name in ("settings", "state", "created_at", "roi", "frames_processed", "localizations", "error"):
+        assert after[name] == before[name], name
+    assert len(gateway.http.get(f"{address}/localizations.csv").text.splitlines()) == 51
+
+
+def test_an_archive_that_cannot_be_written_is_told_and_tried_again(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(50))
+    # A file where the folder should be: as good as a disk that refuses.
+    obstacle = gateway.library.results(created["id"])
+    obstacle.write_text("in the way")
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    deadline = time.monotonic() + 30
+    while (told := gateway.http.get(f"{API}/{created['id']}").json())["error"] is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert told["state"] == State.PROCESSING
+    assert str(gateway.data) not in told["error"]
+    obstacle.unlink()
+    gateway.stop()  # the one that is started next tries at once
+    gateway.start()
+    finished = gateway.wait_for(created["id"], "finished")
+    assert {path.name for path in obstacle.iterdir()} == FILES
+    assert finished["error"] is None
+
+
+def _moved(address: str, gateway: Gateway) -> str:
+    return gateway.address.replace("http", "ws") + address[address.index("/api") :]
