@@ -28,7 +28,7 @@ REFUSED: Final = 2
 _FIRST_PAUSE_S: Final = 0.2
 _LONGEST_PAUSE_S: Final = 2.0
 """However often a worker is killed, work goes on soon after."""
-_STEADY_S: Final = 30.0
+_STEADY_S: Final = 5.0
 """A process that ran for so long begins anew with the shortest pause."""
 _POLL_S: Final = 0.1
 _GRACE_S: Final = 10.0

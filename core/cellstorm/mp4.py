@@ -58,10 +58,11 @@ class FragmentedWriter:
         """One chunk's units, in decoding order."""
         if not units:
             return
+        times = self._times(units)
         buffer = io.BytesIO()
         with av.open(buffer, "w", format="mp4", options=_FRAGMENT) as container:
             stream = _copied_stream(container, self._template.streams.video[0])
-            for unit, (pts, dts), duration in self._timed(units):
+            for unit, (pts, dts, duration) in zip(units, times, strict=True):
                 packet = Packet(unit.data)
                 packet.stream, packet.time_base = stream, _TICK
                 packet.pts, packet.dts, packet.duration = pts, dts, duration
@@ -70,6 +71,7 @@ class FragmentedWriter:
         boxes = buffer.getvalue()
         first_fragment = next(start for kind, start, _ in _boxes(io.BytesIO(boxes)) if kind == b"moof")
         self._write(boxes[first_fragment:] if self._is_begun else boxes)
+        self._last_dts = times[-1][1]
         self._is_begun = True
 
     def _write(self, boxes: bytes) -> None:
@@ -84,16 +86,22 @@ class FragmentedWriter:
             self._file.truncate()
             raise
 
-    def _timed(self, units: Sequence[AccessUnit]) -> Iterator[tuple[AccessUnit, tuple[int, int], int]]:
-        """MP4 wants decoding times that grow and never exceed the presentation times; H.264 itself has none."""
+    def _times(self, units: Sequence[AccessUnit]) -> list[tuple[int, int, int]]:
+        """Presentation time, decoding time and duration of each, in ticks.
+
+        MP4 wants decoding times that grow and never exceed the presentation times; H.264 itself has none.
+        """
         shown = [unit.timestamp - self._first_timestamp for unit in units]
         decoded = list(shown)
         for index in range(len(units) - 2, -1, -1):
             decoded[index] = min(shown[index], decoded[index + 1] - 1)
         duration = max(1, (max(shown) - min(shown)) // max(1, len(units) - 1))
-        for unit, pts, dts in zip(units, shown, decoded, strict=True):
-            self._last_dts = max(dts, self._last_dts + 1)
-            yield unit, (max(pts, self._last_dts), self._last_dts), duration
+        times = []
+        last = self._last_dts
+        for pts, dts in zip(shown, decoded, strict=True):
+            last = max(dts, last + 1)
+            times.append((max(pts, last), last, duration))
+        return times
 
     def close(self) -> None:
         self._file.close()

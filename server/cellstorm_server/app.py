@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from functools import partial
 from importlib.metadata import version
@@ -40,6 +41,7 @@ log = structlog.get_logger()
 
 _MAX_BODY_BYTES: Final = 256 * 1024
 """Of all requests but uploads."""
+_THREADS: Final = 64
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -98,8 +100,16 @@ def _check_writable(folder: Path) -> None:
         ) from error
 
 
+async def say_farewell(app: FastAPI) -> None:
+    """Tell all viewers that the gateway stops; to be called before their connections are closed."""
+    services: Services = app.state.services
+    await services.followers.shutdown()
+
+
 @asynccontextmanager
 async def _lifespan(app: FastAPI, *, settings: Settings, metrics: Metrics) -> AsyncIterator[None]:
+    # Many threads that wait, for Redis or a disk, not many that compute: the default is six on two cores.
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, thread_name_prefix="blocking"))
     services, claims = await asyncio.to_thread(_build, settings, metrics)
     app.state.services = services
     metrics.registry.register(health.StoreCollector(services))

@@ -284,8 +284,10 @@ class Archiver:
         reason = _FULL if isinstance(error, StorageFull) else _UNWRITABLE  # without the server's paths
         try:
             await asyncio.to_thread(self._store.set_fields, acquisition_id, error=reason, **{_ARCHIVE_ERROR: reason})
-        except (AcquisitionNotFound, *FAILED_CONNECTION):
-            return  # deleted, or told the next time
+        except AcquisitionNotFound:
+            await asyncio.to_thread(self._library.delete, acquisition_id)
+        except FAILED_CONNECTION:
+            return  # told the next time
 
 
 def _claim(acquisition_id: str) -> str:

@@ -35,6 +35,7 @@ class Background:
             "drain": partial(asyncio.to_thread, services.feeder.drain),
             "claims": partial(asyncio.to_thread, claims.renew),
             "upkeep": upkeep.round,
+            "followers": partial(_drop_idle, services),
         }
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -58,6 +59,10 @@ async def _repeat(name: str, do: Callable[[], Awaitable[object]]) -> None:
         except Exception:  # the edge of a background task: the service goes on, and the log tells
             log.exception("round failed", round=name)
         await asyncio.sleep(_ROUND_S)
+
+
+async def _drop_idle(services: Services) -> None:
+    services.followers.drop_idle()
 
 
 class Upkeep:

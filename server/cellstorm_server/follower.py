@@ -34,7 +34,7 @@ MAILBOX_MESSAGES: Final = 64
 """Deltas and progress of about five seconds."""
 IDLE_S: Final = 60.0
 MAX_FOLLOWERS: Final = 64
-MAX_VIEWERS: Final = 200
+MAX_VIEWERS: Final = 500
 """Of one gateway."""
 _TELL_LAG_S: Final = 1.0
 _OVER: Final = (State.FINISHED, State.FAILED)
@@ -286,7 +286,7 @@ class Followers:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._followers: dict[str, Follower] = {}
-        self._closed = False
+        self.is_closed = False
 
     @property
     def viewers(self) -> int:
@@ -298,11 +298,8 @@ class Followers:
         Raises
         ------
         Busy
-            If too many acquisitions are watched, or too many viewers are there.
+            If too many acquisitions are watched.
         """
-        self.drop_idle()
-        if self._closed or self.viewers >= MAX_VIEWERS:
-            raise Busy("too many viewers are watching; try again in a minute")
         if acquisition_id not in self._followers:
             if len(self._followers) >= MAX_FOLLOWERS:
                 self.drop_idle(idle_s=0.0)
@@ -310,6 +307,19 @@ class Followers:
                 raise Busy("too many acquisitions are watched at once; try again in a minute")
             self._followers[acquisition_id] = Follower(acquisition_id, self._sources)
         return self._followers[acquisition_id]
+
+    def require_place(self) -> None:
+        """Nothing, if there is a place for another viewer.
+
+        Raises
+        ------
+        Busy
+            Otherwise.
+        """
+        if self.is_closed:
+            raise Busy("the server is about to stop; try again in a minute")
+        if self.viewers >= MAX_VIEWERS:
+            raise Busy("too many viewers are watching; try again in a minute")
 
     def drop_idle(self, idle_s: float = IDLE_S) -> None:
         """Forget what nobody watches and nobody has asked for of late."""
@@ -325,7 +335,7 @@ class Followers:
 
     async def shutdown(self) -> None:
         """Say farewell to everybody."""
-        self._closed = True
+        self.is_closed = True
         for follower in self._followers.values():
             await follower.close("shutting_down")
         self._followers.clear()

@@ -7,11 +7,12 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, Header, WebSocket, WebSocketDisconnect
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from cellstorm.acquisitions import State
 from cellstorm.errors import AcquisitionNotFound, CellstormError
+from cellstorm.store import FAILED_CONNECTION
 from cellstorm_server.access import SUBPROTOCOL, AcquisitionId, require_access
 from cellstorm_server.follower import Follower
 from cellstorm_server.problems import as_problem
@@ -20,6 +21,7 @@ from cellstorm_server.services import Current
 router = APIRouter(prefix="/acquisitions/{acquisition_id}", tags=["live view"])
 
 EVENT_POLL_S: Final = 0.25
+_STORE_AWAY_S: Final = 1.0
 
 
 @router.websocket("/live")
@@ -27,6 +29,7 @@ async def live(acquisition_id: str, websocket: WebSocket, services: Current) -> 
     """All localizations so far, then what is new as it comes (cellstorm.messages)."""
     try:
         await require_access(services, acquisition_id, websocket)
+        services.followers.require_place()
         follower = services.followers.of(acquisition_id)
         await follower.read()
     except CellstormError as error:
@@ -64,22 +67,31 @@ async def _until_left(websocket: WebSocket) -> None:
         pass
 
 
+def _watched(acquisition_id: AcquisitionId, services: Current) -> Follower:
+    return services.followers.of(acquisition_id)
+
+
+Watched = Annotated[Follower, Depends(_watched)]
+
+
 @router.get("/events", response_class=EventSourceResponse)
 async def events(
-    acquisition_id: AcquisitionId, services: Current, last_event_id: Annotated[str | None, Header()] = None
+    follower: Watched, services: Current, last_event_id: Annotated[str | None, Header()] = None
 ) -> AsyncIterator[ServerSentEvent]:
     """The acquisition whenever it has changed; `state` where its state is another, `progress` otherwise.
 
     Each event tells all there is to know, so that resuming after `Last-Event-ID` needs the newest one only. The stream ends
     with the acquisition; a client that is told `finished` or `failed` need not come back.
     """
-    follower = services.followers.of(acquisition_id)
     seen, state = last_event_id, None
-    while state not in (State.FINISHED, State.FAILED):
+    while state not in (State.FINISHED, State.FAILED) and not services.followers.is_closed:
         try:
             view = await follower.read(max_age_s=EVENT_POLL_S)
         except AcquisitionNotFound:
             return
+        except FAILED_CONNECTION:  # the stream stays, and goes on when Redis is back
+            await asyncio.sleep(_STORE_AWAY_S)
+            continue
         acquisition = view.acquisition
         is_over = acquisition.state in (State.FINISHED, State.FAILED)
         if view.event != seen or is_over:

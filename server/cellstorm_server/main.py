@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from typing import Final
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 
 from cellstorm.settings import Settings
 from cellstorm_server.access import ADMIN_TOKEN_FILE, admin_token
-from cellstorm_server.app import check, create_app
+from cellstorm_server.app import check, create_app, say_farewell
 from cellstorm_server.patience import ImpatientProtocol
 
 log = structlog.get_logger()
 
 _SHUTDOWN_S: Final = 20
 _MAX_CONNECTIONS: Final = 1000
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which closes connections before it ends the application: viewers hear of it first."""
+
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
+        super().__init__(config)
+        self._app = app
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await say_farewell(self._app)
+        await super().shutdown(sockets)
 
 
 def run(settings: Settings) -> None:
@@ -32,8 +46,9 @@ def run(settings: Settings) -> None:
     if admin.is_new:
         path = settings.data / ADMIN_TOKEN_FILE
         print(f"admin token, shown this once and kept in {path}: {admin.token}", file=sys.stderr, flush=True)
+    app = create_app(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         http=ImpatientProtocol,
@@ -47,4 +62,4 @@ def run(settings: Settings) -> None:
         log_level="warning",
     )
     log.info("gateway starts", host=settings.host, port=settings.port, model=settings.model)
-    uvicorn.Server(config).run()
+    _Server(config, app).run()

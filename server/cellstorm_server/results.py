@@ -34,7 +34,7 @@ from cellstorm.results.folder import (
 from cellstorm.store import Widefield
 from cellstorm_server.access import AcquisitionId
 from cellstorm_server.filters import Filters
-from cellstorm_server.follower import View
+from cellstorm_server.follower import Follower, View
 from cellstorm_server.services import Current, Services
 from cellstorm_server.zipping import zip_pieces
 
@@ -75,12 +75,13 @@ async def reconstruction_image(
     if_none_match: Annotated[str | None, Header()] = None,
 ) -> Response:
     """The super-resolution image so far, for looking at."""
-    view = await services.followers.of(acquisition_id).read()
+    follower = services.followers.of(acquisition_id)
+    view = await follower.read()
     tag = _etag(view.position, look)
     if if_none_match == tag:
         return _unchanged(tag)
     async with services.renders.place():
-        snapshot = await _snapshot(services, acquisition_id, look)
+        snapshot = await _snapshot(follower, look)
         png = await asyncio.to_thread(
             reconstruction_png, snapshot.image, colormap=look.colormap, percentile=look.percentile
         )
@@ -92,9 +93,10 @@ async def reconstruction_tiff(
     acquisition_id: AcquisitionId, services: Current, look: Annotated[Drawing, Query()]
 ) -> Response:
     """The super-resolution image so far, localizations per pixel, with its scale."""
-    await services.followers.of(acquisition_id).read()
+    follower = services.followers.of(acquisition_id)
+    await follower.read()
     async with services.renders.place():
-        snapshot = await _snapshot(services, acquisition_id, look)
+        snapshot = await _snapshot(follower, look)
         return await _made(
             RECONSTRUCTION_TIFF,
             _TIFF,
@@ -173,8 +175,7 @@ async def archive(acquisition_id: AcquisitionId, services: Current) -> Response:
     )
 
 
-async def _snapshot(services: Services, acquisition_id: str, look: Drawing) -> Snapshot:
-    follower = services.followers.of(acquisition_id)
+async def _snapshot(follower: Follower, look: Drawing) -> Snapshot:
     usual_nm = default_output_pixel_nm(follower.view().acquisition.settings.pixel_size_nm)
     # The usual image is kept and grows; one of other pixels is drawn anew.
     return await follower.snapshot(look.render, look.pixel_nm or usual_nm, keep=look.pixel_nm in (None, usual_nm))

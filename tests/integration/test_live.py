@@ -257,3 +257,18 @@ def test_a_viewer_goes_on_when_redis_was_away(gateway: Gateway) -> None:
         gateway.redis.start()
         gateway.commit(created["id"], star_localizations(3))
         assert len(receive_binary(viewer).table) == 3
+
+
+def test_viewers_are_told_when_the_gateway_stops(gateway: Gateway) -> None:
+    created = gateway.create()
+    with (
+        watching(created) as viewer,
+        gateway.http.stream("GET", f"{API}/{created['id']}/events") as response,
+    ):
+        stream = events(response)
+        next(stream)
+        receive_text(viewer)
+        gateway.stop()
+        assert receive_rest(viewer) == {"kind": "closing", "reason": "shutting_down"}
+        assert list(stream) == []
+    gateway.start()

@@ -4,7 +4,7 @@
 The wheel's `npm` command does not find its own files, so it is started by its script. Run with the virtual environment's
 Python, in which the wheel is installed by `pip install -e .[page]`:
 
-    .venv/bin/python phone_client/tools/npm ci
+    .venv/bin/python phone_client/tools/npm.py ci
 """
 
 from __future__ import annotations
@@ -25,7 +25,8 @@ def version_of(command: str) -> tuple[int, ...]:
     """What it prints of its own version; () where it is absent."""
     if shutil.which(command) is None:
         return ()
-    printed = subprocess.run([command, "--version"], capture_output=True, text=True, check=False).stdout
+    asked = [command, "--version"]
+    printed = subprocess.run(asked, capture_output=True, text=True, check=False).stdout  # noqa: S603  # node or npm
     return tuple(int(part) for part in printed.strip().lstrip("v").split(".") if part.isdigit())
 
 
@@ -43,4 +44,5 @@ def npm_command() -> tuple[list[str], dict[str, str]]:
 
 if __name__ == "__main__":
     command, environment = npm_command()
-    sys.exit(subprocess.run([*command, *sys.argv[1:]], cwd=PAGE, env=environment, check=False).returncode)
+    wanted = [*command, *sys.argv[1:]]  # by whoever calls this script
+    sys.exit(subprocess.run(wanted, cwd=PAGE, env=environment, check=False).returncode)  # noqa: S603
