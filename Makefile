@@ -65,12 +65,12 @@ $(BIN)/python:
 
 $(DONE)/service: $(BIN)/python pyproject.toml hatch_build.py
 	@echo "The service and what it depends on"
-	@$(BIN)/pip install -q -e '.[cpu,page]'
+	@$(BIN)/pip install -qq -e '.[cpu,page]'
 	@mkdir -p $(DONE) && touch $@
 
 $(DONE)/development: $(DONE)/service
 	@echo "Tools for tests and training"
-	@$(BIN)/pip install -q -e '.[cpu,page,train,dev]'
+	@$(BIN)/pip install -qq -e '.[cpu,page,train,dev]'
 	@command -v chromium >/dev/null || deploy/debian-packages chromium || echo "Tests that drive a browser will be skipped"
 	@touch $@
 

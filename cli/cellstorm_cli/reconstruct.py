@@ -169,7 +169,8 @@ def _ahead(
 
 def _with_progress(source: Source, generator: Generator, settings: AcquisitionSettings) -> Tally:
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("frames", total=source.frame_count_estimate)
         return localize_recording(source, generator, settings, lambda frames: progress.advance(task, frames))
 

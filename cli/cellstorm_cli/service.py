@@ -26,6 +26,9 @@ _START_S: Final = 60.0
 _REDIS_START_S: Final = 60.0
 """Reading a long append-only file takes its time."""
 
+_EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104  # no address to connect to
+"""Hosts on which a gateway listens for all, and where this machine then finds it."""
+
 PortOption = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Of the gateway; else CELLSTORM_PORT or 8000.")
 ]
@@ -104,6 +107,7 @@ def local_service(settings: Settings, *, workers: int = 1, log_file: Path | None
     """
     from cellstorm_server.access import admin_token
 
+    settings = settings.model_copy(update={"data": settings.data.resolve()})  # Redis changes into its folder
     port = settings.port or free_port()
     if not is_free(settings.host, port):
         raise Busy(f"port {port} is taken; choose another --port, or stop what listens there")
@@ -121,7 +125,7 @@ def local_service(settings: Settings, *, workers: int = 1, log_file: Path | None
             ProcessSpec("gateway", (*command, "gateway"), environment, log_file),
             *(ProcessSpec(f"worker-{n}", (*command, "worker"), environment, log_file) for n in range(1, workers + 1)),
         )
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://{_EVERYWHERE.get(settings.host, settings.host)}:{port}"
         supervisor.wait_until(lambda: _is_ready(url, workers), "the service", _START_S)
         yield LocalService(url, token, redis_url, supervisor)
 

@@ -19,9 +19,12 @@ class Continuity:
     ----------
     unusable
         Access units since the last picture that were none.
+    halves
+        Those of them whose remains are in the kept video.
     """
 
     unusable: int = 0
+    halves: int = 0
     _reference_frame_num: int = 0
     _timestamp: int = 0
     _group_timestamp: int = 0
@@ -30,7 +33,7 @@ class Continuity:
 
     def begin_group(self, timestamp: int) -> None:
         """A key frame came: frame numbers start again."""
-        self.unusable = 0
+        self.unusable = self.halves = 0
         self._reference_frame_num = 0
         self._timestamp = self._group_timestamp = timestamp
         self._group_frames = 0
@@ -57,7 +60,7 @@ class Continuity:
             self._reference_frame_num = facts.frame_num
         elif missing:  # the missing ones were references, up to the number before
             self._reference_frame_num = (facts.frame_num - 1) % (1 << facts.sequence.log2_max_frame_num)
-        self.unusable = 0
+        self.unusable = self.halves = 0
         self._timestamp = timestamp
         self._group_frames += 1 + missing
         self._ticks_per_frame = (timestamp - self._group_timestamp) / self._group_frames

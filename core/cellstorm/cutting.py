@@ -147,7 +147,7 @@ class ChunkCutter:
         """The last chunk. The cutter can be fed on, from a key frame."""
         if self._open is None:
             return []
-        self._open.lost += self._last.unusable
+        self._open.lost += self._last.halves  # no mark comes any more that could tell a file of the others
         chunks = self._close(self._open)
         self._last = Continuity()
         self._next_chunk += sum(cut.chunk is not None for cut in chunks)
@@ -163,6 +163,7 @@ class ChunkCutter:
         self._last.unusable += 1
         if facts is None:
             return []
+        self._last.halves += 1
         return self._open.keep(AccessUnit(join_annex_b(nal_units), unit.timestamp, unit.received_at_s))
 
     def _check_format(self, sequence: SequenceParameters, is_field: bool) -> None:

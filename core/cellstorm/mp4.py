@@ -24,7 +24,8 @@ from cellstorm.errors import InvalidVideo
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 
 _TICK: Final = Fraction(1, TICKS_PER_SECOND)
-_TIMESCALE: Final = {"video_track_timescale": str(TICKS_PER_SECOND)}
+_TIMESCALE: Final = {"video_track_timescale": str(TICKS_PER_SECOND), "movie_timescale": str(TICKS_PER_SECOND)}
+"""The movie's own serves the edit list, which says how long after the start the first frame comes."""
 _FRAGMENT: Final = {
     **_TIMESCALE,
     # frag_discont lets each fragment begin at its own time instead of at 0.
@@ -166,18 +167,47 @@ def _packets(part: Path) -> Iterator[Packet[VideoStream]]:
             raise InvalidVideo(f"the kept video {part.name} cannot be read to its end") from error
 
 
+class WholeFragments(io.FileIO):
+    """A fragmented MP4 without the torn fragment at its end, because of which FFmpeg would not open it at all."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._whole: int | None = None  # while it is not known, all of the file can be read
+        self._whole = _whole_size(self)
+        self.seek(0)
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self._whole is not None:
+            left = max(0, self._whole - self.tell())
+            size = left if size is None or size < 0 else min(size, left)
+        return super().read(-1 if size is None else size) or b""
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        if whence == os.SEEK_END and self._whole is not None:
+            return super().seek(max(0, self._whole + offset))
+        return super().seek(offset, whence)
+
+
 def _cut_to_whole_fragments(part: Path) -> bool:
     """Whether there is any; what follows the last whole one is cut off."""
     with part.open("r+b") as file:
-        whole = 0
-        for kind, start, size in _boxes(file):
-            if kind == b"mdat":
-                whole = start + size
+        whole = _whole_size(file)
         file.truncate(whole)
     return whole > 0
 
 
-def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int, int]]:
+def _whole_size(file: BinaryIO | io.FileIO) -> int:
+    """Up to the end of the last whole fragment."""
+    whole = 0
+    is_fragment = False
+    for kind, start, size in _boxes(file):
+        if kind == b"mdat" and is_fragment:
+            whole = start + size
+        is_fragment = kind == b"moof"
+    return whole
+
+
+def _boxes(file: BinaryIO | io.FileIO) -> Iterator[tuple[bytes, int, int]]:
     """(type, start, size) of every whole box at the top level."""
     end = file.seek(0, os.SEEK_END)
     start = 0

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { colourTable, levelOf, whiteLevel } from "./contrast";
+import { brightnessScale, colourTable, levelOf, whiteLevel } from "./contrast";
 
 test("white is the percentile of what is lit, as numpy interpolates it", () => {
   expect(whiteLevel(Float32Array.of(0, 1, 0, 2, 3, 5), 50)).toBe(2.5);
@@ -16,7 +16,10 @@ test("nothing is black, white is white, and brightness never falls between", () 
   const table = colourTable();
   const sums = [...table].map((word) => (word & 255) + ((word >> 8) & 255) + ((word >> 16) & 255));
   expect(table[0]).toBe(0xff000000);
-  expect(table[levelOf(9, 9)]).toBe(0xffffffff);
+  const scale = brightnessScale(9);
+  expect(table[levelOf(9, scale)]).toBe(0xffffffff);
+  expect(table[levelOf(9e12, scale)]).toBe(0xffffffff);
+  expect(levelOf(5, brightnessScale(0))).toBe(0);
   expect(sums.every((sum, level) => level === 0 || sum >= sums[level - 1]!)).toBe(true);
-  expect(levelOf(4.5, 9)).toBeGreaterThan(levelOf(4, 9));
+  expect(levelOf(4.5, scale)).toBeGreaterThan(levelOf(4, scale));
 });

@@ -40,7 +40,12 @@ export function colourTable(gamma: number = DEFAULT_GAMMA): Uint32Array {
   return table;
 }
 
-/** Place in the colour table of a value, `white` and more being the last. */
-export function levelOf(value: number, white: number): number {
-  return value >= white ? LEVELS - 1 : Math.round((value / white) * (LEVELS - 1));
+/** Levels per unit of value, such that `white` is the last; 0 where nothing is lit. */
+export function brightnessScale(white: number): number {
+  return white > 0 ? (LEVELS - 1) / white : 0;
+}
+
+/** Place in the colour table. Called for every pixel: the integer conversion is the quick one. */
+export function levelOf(value: number, levelsPerUnit: number): number {
+  return (Math.min(value * levelsPerUnit, LEVELS - 1) + 0.5) | 0;
 }

@@ -108,10 +108,13 @@ export class GrowingImage {
     const right = Math.min(this.width - 1, column + radius);
     const top = Math.max(0, row - radius);
     const bottom = Math.min(this.height - 1, row + radius);
+    const { values } = this;
+    const shares = this.#columns;
+    const first = column - radius;
     for (let r = top; r <= bottom; r++) {
       const share = this.#rows[r - row + radius]!;
       const line = r * this.width;
-      for (let c = left; c <= right; c++) this.values[line + c]! += share * this.#columns[c - column + radius]!;
+      for (let c = left; c <= right; c++) values[line + c]! += share * shares[c - first]!;
     }
     this.#noteChange(left, top, right, bottom);
     this.drawn++;

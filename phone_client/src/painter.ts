@@ -2,7 +2,7 @@
  * Puts the growing image on a canvas: what came waits here, is drawn a slice at a time so that the page stays
  * responsive, and only squares that changed are coloured anew. Brightness follows the image in steps.
  */
-import { colourTable, levelOf, whiteLevel } from "./contrast";
+import { brightnessScale, colourTable, levelOf, whiteLevel } from "./contrast";
 import { type GrowingImage, TILE } from "./image";
 import type { BinaryMessage, Rows } from "./live";
 
@@ -110,11 +110,11 @@ export class Painter {
 
   #colour(square: Rectangle): void {
     const { values, width } = this.image;
+    const [pixels, colours] = [this.#pixels, this.#colours];
+    const levelsPerUnit = brightnessScale(this.#white);
     for (let y = square.top; y < square.bottom; y++) {
-      for (let at = y * width + square.left; at < y * width + square.right; at++) {
-        const value = values[at]!;
-        this.#pixels[at] = this.#colours[value > 0 && this.#white > 0 ? levelOf(value, this.#white) : 0]!;
-      }
+      const end = y * width + square.right;
+      for (let at = y * width + square.left; at < end; at++) pixels[at] = colours[levelOf(values[at]!, levelsPerUnit)]!;
     }
   }
 }

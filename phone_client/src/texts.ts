@@ -19,7 +19,7 @@ export const texts = {
   newAcquisition: "New acquisition",
   name: "Name",
   nameDefault: "Acquisition",
-  pixelSize: "Pixel in the sample (nm)",
+  pixelSize: "Pixel size (nm)",
   model: "Generator",
   modelDefault: "default",
   create: "Create",
@@ -37,12 +37,13 @@ export const texts = {
   camera: "Camera",
   previewLabel: "What the camera sees",
   film: "Film",
+  filmInstead: "Film here instead",
   filmAgain: "Film on",
   stop: "Stop",
   cancel: "Cancel",
   openingCamera: "Allow the camera…",
   connecting: "Connecting…",
-  filming: "Keep the phone still.",
+  filming: "Keep still.",
   stopping: "Sending the last frames…",
   share: "Open on another device",
   shareAdvice: "Whoever has this link can watch and film this acquisition.",
@@ -63,5 +64,5 @@ export function waitingToRetry(detail: string, retryInMs: number): string {
 }
 
 export function sending(width: number, height: number, fps: number, megabitsPerSecond: number): string {
-  return `${width}\u00a0×\u00a0${height}, ${fps.toFixed(0)}\u00a0frames/s, ${megabitsPerSecond.toFixed(1)}\u00a0Mbit/s`;
+  return `${width}\u00a0×\u00a0${height}, ${fps.toFixed(0)}\u00a0fps, ${megabitsPerSecond.toFixed(1)}\u00a0Mbit/s`;
 }

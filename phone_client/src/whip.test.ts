@@ -4,6 +4,7 @@ import { publish } from "./whip";
 
 const URL_ = "https://lab.example/whip/abc";
 const H264 = { mimeType: "video/H264", clockRate: 90_000 };
+const RTX = { mimeType: "video/rtx", clockRate: 90_000 };
 const VP8 = { mimeType: "video/VP8", clockRate: 90_000 };
 const stream = { getVideoTracks: () => [{}] } as unknown as MediaStream;
 
@@ -15,18 +16,23 @@ function answering(): FakeServer {
   );
 }
 
-function start(server: FakeServer, peer = new FakePeer(), codecs = [VP8, H264], signal = new AbortController().signal) {
+function start(
+  server: FakeServer,
+  peer = new FakePeer(),
+  codecs = [VP8, RTX, H264],
+  signal = new AbortController().signal,
+) {
   const createPeer = () => peer as unknown as RTCPeerConnection;
   return publish(stream, URL_, "secret", signal, { createPeer, codecs: () => codecs, send: server.send });
 }
 
-test("the offer is posted, the answer taken, and only H.264 is on offer", async () => {
+test("the offer is posted, the answer taken, and H.264 alone is on offer, with its retransmission", async () => {
   const [server, peer] = [answering(), new FakePeer()];
   await start(server, peer);
   expect(server.requests[0]).toMatchObject({ method: "POST", url: URL_, body: "v=0 offer" });
   expect(server.requests[0]!.headers.get("content-type")).toBe("application/sdp");
   expect(peer.answer).toBe("v=0 answer");
-  expect(peer.preferences).toEqual([H264]);
+  expect(peer.preferences).toEqual([H264, RTX]);
   expect(peer.parameters.degradationPreference).toBe("maintain-resolution");
 });
 

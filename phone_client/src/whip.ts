@@ -80,6 +80,7 @@ export async function publish(
 
 async function offerVideo(peer: RTCPeerConnection, stream: MediaStream, codecs: readonly RTCRtpCodec[]): Promise<void> {
   const h264 = codecs.filter((codec) => codec.mimeType.toLowerCase() === "video/h264");
+  const retransmission = codecs.filter((codec) => codec.mimeType.toLowerCase() === "video/rtx");
   const [track] = stream.getVideoTracks();
   if (track === undefined) throw new PageError("no_camera", "The camera gives no video.");
   if (h264.length === 0) {
@@ -87,7 +88,7 @@ async function offerVideo(peer: RTCPeerConnection, stream: MediaStream, codecs: 
   }
   // No contentHint: "detail" makes Chromium send 190 kbit/s whatever is asked for.
   const transceiver = peer.addTransceiver(track, { direction: "sendonly", streams: [stream] });
-  transceiver.setCodecPreferences(h264);
+  transceiver.setCodecPreferences([...h264, ...retransmission]);
   await peer.setLocalDescription(await peer.createOffer());
   const parameters = transceiver.sender.getParameters();
   // Blinking molecules are lost in a smaller picture; a lower frame rate is seen and counted.

@@ -134,8 +134,12 @@ def _provenance(store: Store, library: Library, acquisition: Acquisition) -> Pro
     started_at, received_at, committed_at = (float(fields[name] or 0) for name in _TIMES)
     source: dict[str, JsonValue] = {"width": acquisition.frame_width, "height": acquisition.frame_height}
     if fields["source"] is None:
-        source |= {"kind": "live", "codec": "h264", "sessions": len(library.parts(acquisition.id))}
+        parts = library.parts(acquisition.id)
         recording_s = received_at - started_at
+        source |= {"kind": "live", "codec": "h264", "sessions": len(parts)}
+        if recording_s > 0:
+            source["fps"] = round(acquisition.frames_received / recording_s, 2)
+            source["bitrate_kbps"] = round(sum(part.stat().st_size for part in parts) * 8 / 1000 / recording_s, 1)
     else:
         source |= {"kind": "upload", **_DESCRIPTION.validate_json(fields["source"])}
         fps = source.get("fps")

@@ -14,7 +14,7 @@ from pathlib import Path
 import structlog
 
 from cellstorm.chunks import Chunk
-from cellstorm.errors import AcquisitionNotFound, StoreUnavailable
+from cellstorm.errors import AcquisitionNotFound, StorageFull, StoreUnavailable
 from cellstorm.settings import Settings
 from cellstorm.store import FAILED_CONNECTION, PutOutcome, Store
 from cellstorm_server.kept_video import kept_chunks
@@ -154,12 +154,14 @@ class Feeder:
     def _spool(self, acquisition_id: str, chunk: Chunk) -> None:
         data = chunk.to_bytes()
         self._library.check_room(len(data))
-        folder = self._library.spool(acquisition_id)
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / f"{chunk.header.number:08d}"
+        path = self._library.spool(acquisition_id) / f"{chunk.header.number:08d}"
         part = path.with_suffix(".part")
-        part.write_bytes(data)
-        part.rename(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_bytes(data)
+            part.rename(path)
+        except OSError as error:
+            raise StorageFull(f"frames cannot be kept ({error.strerror}); make room on the server's disk") from error
         self._tell_spooled(acquisition_id)
 
     def _tell_spooled(self, acquisition_id: str) -> None:

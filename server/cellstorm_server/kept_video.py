@@ -18,7 +18,7 @@ def kept_chunks(parts: Sequence[Path], first: int, stop: int | None = None) -> I
     """
     for part in parts:
         try:
-            for chunk in open_source(part).chunks():
+            for chunk in open_source(part, is_part=True).chunks():
                 if first <= chunk.header.number and (stop is None or chunk.header.number < stop):
                     yield chunk
         except InvalidVideo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError
 
 from cellstorm.settings import Settings
+from cellstorm_cli.machine import free_port
 from tests.conftest import CHECKOUT
 from tests.e2e import deployment
 
@@ -92,14 +93,17 @@ def test_redis_refuses_whoever_has_no_password(service: deployment.Deployment) -
         stranger.ping()
 
 
-@pytest.mark.parametrize(("database", "code"), [pytest.param("/0", 0, id="alive"), pytest.param("/1", 1, id="gone")])
-def test_the_workers_health_check_tells_whether_it_is_alive(
-    service: deployment.Deployment, database: str, code: int
-) -> None:
-    url = service.services["worker"].environment["CELLSTORM_REDIS_URL"].removesuffix("/0") + database
-    check = [sys.executable, str(CHECKOUT / "worker" / "healthcheck.py")]
-    run = subprocess.run(check, env={"CELLSTORM_REDIS_URL": url}, capture_output=True, text=True, check=False)
-    assert run.returncode == code, run.stderr
+@pytest.mark.parametrize("name", ["gateway", "worker"])
+def test_a_health_check_tells_whether_the_process_is_alive(service: deployment.Deployment, name: str) -> None:
+    alive = service.services[name].environment
+    elsewhere = {"CELLSTORM_PORT": str(free_port()), "CELLSTORM_REDIS_URL": alive["CELLSTORM_REDIS_URL"][:-1] + "1"}
+    assert _health(name, alive).returncode == 0
+    assert _health(name, {**alive, **elsewhere}).returncode == 1
+
+
+def _health(name: str, environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+    check = [sys.executable, str(CHECKOUT / {"gateway": "server", "worker": "worker"}[name] / "healthcheck.py")]
+    return subprocess.run(check, env=dict(environment), capture_output=True, check=False)
 
 
 @pytest.mark.parametrize("name", ["gateway", "worker"])

@@ -50,6 +50,10 @@ def test_a_video_streamed_to_the_images_becomes_localizations(containers: dict[s
     deployment.write_sample(video)
     with deployment.deployed(tmp_path, in_container) as service:
         deployment.assert_localized(service, deployment.publish(service, video))
+        for name, container in containers.items():
+            settings = [f"{key}={value}" for key, value in service.services[name].environment.items()]
+            check = _run(container, "env", *settings, "python", "/opt/cellstorm/healthcheck.py")
+            assert check.returncode == 0, check.stderr
 
 
 @pytest.mark.parametrize("name", ["gateway", "worker"])

@@ -172,7 +172,7 @@ def lit(image: NDArray[np.uint8]) -> int:
 
 def start_filming(page: Page) -> None:
     page.get_by_role("button", name="Film", exact=True).click()
-    expect(page.get_by_text("Keep the phone still.")).to_be_visible()
+    expect(page.get_by_text("Keep still.")).to_be_visible()
 
 
 def stop_filming(page: Page) -> None:

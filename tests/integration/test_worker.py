@@ -263,6 +263,35 @@ def test_a_job_that_fails_does_not_end_the_worker_and_its_chunk_stays_pending(st
     assert sorted(store.pending(ACQUISITION)) == [0, 1]
 
 
+def test_a_job_that_falls_silent_is_ended_and_the_next_one_done(store: Store) -> None:
+    queue = Queue("live", connection=store.redis, serializer=JSONSerializer)
+    for chunk in range(2):
+        queue.enqueue_call(LOCALIZE_CHUNK, kwargs={"chunk": chunk}, timeout=1)
+    done: list[object] = []
+
+    def hang_once(arguments: Mapping[str, object], still_alive: Callable[[], None]) -> None:
+        done.append(arguments["chunk"])
+        if len(done) == 1:
+            time.sleep(200)
+
+    NamedFunctionsWorker({LOCALIZE_CHUNK: hang_once}, store.redis).work(burst=True, logging_level="ERROR")
+    assert done == [0, 1]
+
+
+def test_a_sign_of_life_gives_a_job_its_whole_time_again(store: Store) -> None:
+    queue = Queue("live", connection=store.redis, serializer=JSONSerializer)
+    queue.enqueue_call(LOCALIZE_CHUNK, kwargs={}, timeout=500)
+    left: list[int] = []
+
+    def live_on(arguments: Mapping[str, object], still_alive: Callable[[], None]) -> None:
+        signal.alarm(50)  # as when most of its time has gone by
+        still_alive()
+        left.append(signal.alarm(500))
+
+    NamedFunctionsWorker({LOCALIZE_CHUNK: live_on}, store.redis).work(burst=True, logging_level="ERROR")
+    assert left[0] > 50
+
+
 def test_work_leaves_nothing_of_rq_behind(store: Store, queues: JobQueues) -> None:
     for number in range(5):
         put(store, chunk_of_spots(number, 10 * number))

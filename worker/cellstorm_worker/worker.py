@@ -31,7 +31,8 @@ from cellstorm.store import FAILED_CONNECTION
 JobFunction = Callable[[Mapping[str, object], Callable[[], None]], None]
 """Takes a job's keyword arguments and something to call about once a second while it works."""
 
-DEFAULT_TIMEOUT_S: Final = 600
+_SILENT_S: Final = 600
+"""A job that has given no sign of life for so long is ended."""
 _HEARTBEAT_S: Final = 5
 _REGISTERED_S: Final = 20
 """A worker that has not shown itself for so long is no longer listed."""
@@ -83,8 +84,17 @@ class NamedFunctionsWorker(SimpleWorker):
         if function is None or not plain:
             log.warning("job refused: it is not one that workers do", job=job.id, queue=job.origin)
             return
-        with self.death_penalty_class(job.timeout or DEFAULT_TIMEOUT_S, JobTimeoutException, job_id=job.id):
-            function(arguments, self.heartbeat)
+        limit_s = min(job.timeout or _SILENT_S, _SILENT_S)
+        penalty = self.death_penalty_class(limit_s, JobTimeoutException, job_id=job.id)
+
+        def still_alive() -> None:
+            # The limit is on silence, since a long chunk of large frames may well take longer.
+            penalty.cancel_death_penalty()  # type: ignore[no-untyped-call]  # RQ is annotated in part
+            penalty.setup_death_penalty()  # type: ignore[no-untyped-call]  # RQ is annotated in part
+            self.heartbeat()
+
+        with penalty:
+            function(arguments, still_alive)
 
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Show that this worker lives; it is registered anew where Redis has forgotten it."""

@@ -12,8 +12,11 @@ from cellstorm.sources.video import open_video
 __all__ = ["Source", "SourceDescription", "open_source"]
 
 
-def open_source(path: Path) -> Source:
+def open_source(path: Path, *, is_part: bool = False) -> Source:
     """What lies in a file, told by its content and never by its name.
+
+    Chunks are numbered from 0; those of a part of a live acquisition's kept video (`is_part`) as they were when it was
+    received.
 
     Raises
     ------
@@ -27,4 +30,4 @@ def open_source(path: Path) -> Source:
         raise InvalidVideo(f"{path.name} cannot be read ({error.strerror}); check its name and permissions") from error
     if not magic:
         raise InvalidVideo(f"{path.name} is empty; record or copy it again")
-    return TiffSource(path) if magic in TIFF_MAGICS else open_video(path)
+    return TiffSource(path) if magic in TIFF_MAGICS else open_video(path, is_part=is_part)

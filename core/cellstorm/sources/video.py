@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
@@ -20,6 +20,7 @@ from av.video.stream import VideoStream
 from cellstorm.chunks import MAX_FRAME_SIDE, Chunk
 from cellstorm.cutting import ChunkCutter
 from cellstorm.errors import InvalidVideo
+from cellstorm.frame_marks import FrameMark, read_frame_index_sei
 from cellstorm.h264 import (
     TICKS_PER_SECOND,
     AccessUnit,
@@ -30,6 +31,7 @@ from cellstorm.h264 import (
     split_annex_b,
 )
 from cellstorm.luma import luma
+from cellstorm.mp4 import WholeFragments
 from cellstorm.raw_chunks import RawCutter
 from cellstorm.sources.source import Source, SourceDescription
 
@@ -40,15 +42,14 @@ _DEMUXERS: Final = (
 _OPTIONS: Final = {
     "format_whitelist": _DEMUXERS,
     "protocol_whitelist": "file",
-    "ignore_editlist": "1",  # every recorded frame counts, also where a player would begin later
 }
 _ASSUMED_FPS: Final = 30
 _PROBED_PACKETS: Final = 64
 _X264_SETTINGS: Final = re.compile(rb"(x264 - core \d+[^\0]*?) - H\.264/MPEG-4 AVC codec[^\0]* - options: ([ -~]+)")
 
 
-def open_video(path: Path) -> Source:
-    """A source for whatever FFmpeg can decode.
+def open_video(path: Path, *, is_part: bool = False) -> Source:
+    """A source for whatever FFmpeg can decode; `is_part` as in `open_source`.
 
     Raises
     ------
@@ -65,7 +66,8 @@ def open_video(path: Path) -> Source:
             f"crop them to at most {MAX_FRAME_SIDE} a side"
         )
     if first_unit is not None:
-        return H264Source(path, description, frame_count)
+        mark = read_frame_index_sei(first_unit)
+        return H264Source(path, description, frame_count, mark, mark.chunk_number if mark and is_part else 0)
     return DecodedSource(path, description, frame_count)
 
 
@@ -101,16 +103,33 @@ class _VideoSource(ABC):
 
 
 class H264Source(_VideoSource):
-    """H.264 that begins with a key frame: access units go into chunks as they are."""
+    """H.264 that begins with a key frame: access units go into chunks as they are.
+
+    A frame mark on the first one shows that a gateway kept this video: its times are the acquisition's then.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        description: SourceDescription,
+        frame_count_estimate: int | None,
+        first_mark: FrameMark | None,
+        first_chunk: int,
+    ) -> None:
+        super().__init__(path, description, frame_count_estimate)
+        self._is_kept = first_mark is not None
+        self._first_chunk = first_chunk
 
     def access_units(self) -> Iterator[AccessUnit]:
         """In decoding order and Annex B form, parameter sets as the packets have them."""
-        with _opened(self._path) as (container, stream):
+        with _opened(self._path, keep_start=self._is_kept) as (container, stream):
             yield from _access_units(container, stream)
 
     def _chunks(self) -> Iterator[Chunk]:
-        cutter = ChunkCutter(trust_marks=True)
-        with _opened(self._path) as (container, stream):
+        cutter = ChunkCutter(
+            first_chunk=self._first_chunk, first_timestamp=0 if self._is_kept else None, trust_marks=True
+        )
+        with _opened(self._path, keep_start=self._is_kept) as (container, stream):
             configuration = _configuration(stream)
             if configuration is not None:
                 cutter.add_parameter_sets(configuration.parameter_sets)
@@ -139,14 +158,22 @@ class DecodedSource(_VideoSource):
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
-    try:
-        container = av.open(f"file:{path}", options=_OPTIONS, metadata_errors="replace")
-    except FFmpegError as error:
-        raise InvalidVideo(
-            f"{path.name} is not a video that can be read, or is cut short; record or export it again"
-        ) from error
-    with container:
+def _opened(path: Path, *, keep_start: bool = False) -> Iterator[tuple[InputContainer, VideoStream]]:
+    # Every recorded frame counts, also where a player would begin later. But an edit list is also where an MP4 says that
+    # its first frame comes after its start.
+    options = {**_OPTIONS, "ignore_editlist": "0" if keep_start else "1"}
+    with ExitStack() as stack:
+        try:
+            container = av.open(f"file:{path}", options=options, metadata_errors="replace")
+        except FFmpegError:
+            whole = stack.enter_context(WholeFragments(path))
+            try:
+                container = av.open(whole, "r", options=options, metadata_errors="replace")
+            except FFmpegError as error:
+                raise InvalidVideo(
+                    f"{path.name} is not a video that can be read, or is cut short; record or export it again"
+                ) from error
+        stack.enter_context(container)
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         streams = [s for s in streams if s.codec_context is not None]
         if not streams:

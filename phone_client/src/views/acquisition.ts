@@ -1,7 +1,7 @@
 /** One acquisition: its growing image, its figures, and the camera that may film for it. */
 import type { Api } from "../api";
-import { PageError, messageOf } from "../errors";
-import { follow } from "../feed";
+import { PageError, messageOf, unreachable } from "../errors";
+import { type FeedEvent, follow } from "../feed";
 import type { Acquisition } from "../generated/models";
 import { STATES, texts } from "../texts";
 import { cameraPanel } from "./camera_panel";
@@ -38,46 +38,39 @@ export function showAcquisition(
   root.replaceChildren(head.root, element("main", { class: "acquisition" }, notice, image.root, camera.root, side));
 
   const show = (acquisition: Acquisition) => {
-    head.show(acquisition);
-    image.show(acquisition);
-    widefield.show(acquisition);
-    figures.show(acquisition);
-    camera.show(acquisition);
-    results.show(acquisition);
+    for (const panel of [head, image, widefield, figures, camera, results]) panel.show(acquisition);
     say(notice, acquisition.error ?? "");
+  };
+  const complain = (error: unknown) => {
+    if (!signal.aborted) say(notice, messageOf(error));
   };
   const parts = {
     open: (url: string, protocols: string[]) => new WebSocket(url, protocols),
     ask: (asking: AbortSignal) => api.acquisition(id, asking),
   };
-  void follow(
-    api.liveUrl(id),
-    api.token,
-    parts,
-    (event) => {
-      switch (event.type) {
-        case "connected":
-          return say(notice, "");
-        case "progress":
-          return show(event.acquisition);
-        case "localizations":
-          return image.handle(event.message);
-        case "disconnected":
-          return say(notice, texts.liveLost);
-        case "refused":
-          return say(notice, event.error.message);
-        case "closed":
-          if (event.reason === "deleted") return say(notice, texts.deleted);
-          // What came with the closing may be older than the end itself.
-          return void api.acquisition(id, signal).then(show, (error: unknown) => {
-            if (!signal.aborted) say(notice, messageOf(error));
-          });
-      }
-    },
-    signal,
-  ).catch((error: unknown) => {
-    if (!signal.aborted) say(notice, messageOf(error));
-  });
+  const on = (event: FeedEvent) => {
+    if (event.type === "progress") show(event.acquisition);
+    else if (event.type === "localizations") image.handle(event.message);
+    else say(notice, noticeOf(event));
+    // What came before the closing may be older than the end itself.
+    if (event.type === "closed" && event.reason !== "deleted") api.acquisition(id, signal).then(show, complain);
+  };
+  follow(api.liveUrl(id), api.token, parts, on, signal).catch(complain);
+}
+
+function noticeOf(event: Exclude<FeedEvent, { type: "progress" | "localizations" }>): string {
+  switch (event.type) {
+    case "connected":
+      return "";
+    case "disconnected":
+      return texts.liveLost;
+    case "refused":
+      return event.error.message;
+    case "closed":
+      return event.reason === "deleted" ? texts.deleted : "";
+    default:
+      return unreachable(event);
+  }
 }
 
 function heading(actions: AcquisitionActions): { root: HTMLElement; show: (acquisition: Acquisition) => void } {

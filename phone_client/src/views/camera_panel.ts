@@ -16,19 +16,10 @@ export function cameraPanel(
   api: Api,
   signal: AbortSignal,
 ): { root: HTMLElement; show: (acquisition: Acquisition) => void } {
-  const preview = element("video", {
-    "aria-label": texts.previewLabel,
-    playsinline: true,
-    autoplay: true,
-    hidden: true,
-  });
-  preview.muted = true;
-  const status = element("p", { class: "camera-status", role: "status" });
-  const sent = element("p", { class: "camera-sent" });
-  const press = element("button", { type: "button", class: "primary film" }, texts.film);
-  const words = element("div", { class: "camera-words" }, status, sent);
-  const root = element("section", { class: "camera", "aria-label": texts.camera }, preview, words, press);
+  const parts = cameraElements();
+  const { root, press, sent } = parts;
   let isOpen = true; // the acquisition takes frames
+  let isFilmed = false; // by another device, while this one does not
 
   const filming = new Filming(
     {
@@ -38,22 +29,17 @@ export function cameraPanel(
       sleep,
     },
     (capture) => {
-      showCapture(capture);
-      root.dataset["capture"] = capture.state;
-      root.hidden = !isOpen && capture.state === "idle";
+      showCapture(parts, capture);
+      refresh(capture);
+      if (capture.state === "filming") void showStats(capture.session, sent, () => filming.capture === capture);
+      else say(sent, "");
     },
   );
-  const showCapture = (capture: Capture) => {
-    say(status, statusOf(capture));
-    status.classList.toggle("problem", capture.state === "failed");
-    say(press, pressOf(capture));
-    press.disabled = capture.state === "stopping";
-    press.classList.toggle("stop", capture.state === "filming" || capture.state === "waiting");
-    const stream = "camera" in capture ? capture.camera.stream : null;
-    if (preview.srcObject !== stream) preview.srcObject = stream;
-    preview.hidden = stream === null;
-    if (capture.state === "filming") void showStats(capture.session, sent, () => filming.capture === capture);
-    else say(sent, "");
+  const refresh = (capture: Capture) => {
+    const isTaken = isFilmed && capture.state === "idle";
+    root.hidden = !isOpen && capture.state === "idle";
+    press.classList.toggle("primary", !isTaken);
+    say(press, isTaken ? texts.filmInstead : pressOf(capture));
   };
   press.addEventListener("click", () => {
     if (filming.capture.state === "idle" || filming.capture.state === "failed") void filming.start();
@@ -64,9 +50,41 @@ export function cameraPanel(
     root,
     show: (acquisition) => {
       isOpen = acquisition.state === "waiting" || acquisition.state === "receiving";
-      root.hidden = !isOpen && filming.capture.state === "idle";
+      isFilmed = acquisition.state === "receiving";
+      refresh(filming.capture);
     },
   };
+}
+
+interface CameraElements {
+  root: HTMLElement;
+  preview: HTMLVideoElement;
+  status: HTMLElement;
+  sent: HTMLElement;
+  press: HTMLButtonElement;
+}
+
+function cameraElements(): CameraElements {
+  const video = { "aria-label": texts.previewLabel, playsinline: true, autoplay: true, hidden: true };
+  const preview = element("video", video);
+  preview.muted = true;
+  const status = element("p", { class: "camera-status", role: "status" });
+  const sent = element("p", { class: "camera-sent" });
+  const press = element("button", { type: "button", class: "primary film" }, texts.film);
+  const words = element("div", { class: "camera-words" }, status, sent);
+  const root = element("section", { class: "camera", "aria-label": texts.camera }, preview, words, press);
+  return { root, preview, status, sent, press };
+}
+
+function showCapture({ root, preview, status, press }: CameraElements, capture: Capture): void {
+  root.dataset["capture"] = capture.state;
+  say(status, statusOf(capture));
+  status.classList.toggle("problem", capture.state === "failed");
+  press.disabled = capture.state === "stopping";
+  press.classList.toggle("stop", capture.state === "filming" || capture.state === "waiting");
+  const stream = "camera" in capture ? capture.camera.stream : null;
+  if (preview.srcObject !== stream) preview.srcObject = stream;
+  preview.hidden = stream === null;
 }
 
 function pressOf(capture: Capture): string {

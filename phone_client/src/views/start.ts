@@ -30,25 +30,7 @@ function acquisitions(list: HTMLElement, problem: HTMLElement): HTMLElement {
 }
 
 function newAcquisition(api: Api, actions: StartActions): HTMLElement {
-  const name = element("input", {
-    id: "name",
-    name: "name",
-    required: true,
-    maxlength: "200",
-    value: texts.nameDefault,
-    autocomplete: "off",
-  });
-  const pixelSize = element("input", {
-    id: "pixel-size",
-    type: "number",
-    inputmode: "decimal",
-    required: true,
-    min: "1",
-    max: "10000",
-    step: "any",
-    value: "100",
-  });
-  const model = element("select", { id: "model" }, element("option", { value: "" }, texts.modelDefault));
+  const { name, pixelSize, model } = settingInputs();
   const submit = element("button", { type: "submit", class: "primary" }, texts.create);
   const problem = element("p", { class: "problem", role: "alert" });
   const form = element(
@@ -84,6 +66,23 @@ function newAcquisition(api: Api, actions: StartActions): HTMLElement {
     void create();
   });
   return form;
+}
+
+interface SettingInputs {
+  name: HTMLInputElement;
+  pixelSize: HTMLInputElement;
+  model: HTMLSelectElement;
+}
+
+/** With the limits that the server sets; it checks them all the same. */
+function settingInputs(): SettingInputs {
+  const name = { id: "name", required: true, maxlength: "200", value: texts.nameDefault, autocomplete: "off" };
+  const number = { type: "number", inputmode: "decimal", step: "any", required: true };
+  return {
+    name: element("input", name),
+    pixelSize: element("input", { id: "pixel-size", ...number, min: "1", max: "10000", value: "100" }),
+    model: element("select", { id: "model" }, element("option", { value: "" }, texts.modelDefault)),
+  };
 }
 
 function modelOption({ spec, is_default }: Model): HTMLOptionElement {

@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import Final, Literal
 
 import structlog
@@ -17,7 +18,7 @@ from cellstorm.mp4 import FragmentedWriter
 from cellstorm.acquisitions import State
 from cellstorm.chunks import Chunk
 from cellstorm.cutting import ChunkCutter, CutChunk
-from cellstorm.errors import CellstormError
+from cellstorm.errors import CellstormError, StorageFull
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 from cellstorm.roi import RegionOfInterest
 from cellstorm.settings import Settings
@@ -97,12 +98,18 @@ class Intake:
         """On disk first: should the process die in between, the chunk is read back from there."""
         if cut.chunk is not None and not self._roi_known:
             self._decide_roi(cut.chunk)
-        if self._writer is None:
-            self._library.check_room()
-            self._writer = FragmentedWriter(self._library.new_part(self._id), cut.units[0], first_timestamp=0)
-        self._writer.append(cut.units)
+        self._write(cut.units)
         if cut.chunk is not None:
             self._feeder.put(self._id, cut.chunk)
+
+    def _write(self, units: Sequence[AccessUnit]) -> None:
+        try:
+            if self._writer is None:
+                self._library.check_room()
+                self._writer = FragmentedWriter(self._library.new_part(self._id), units[0], first_timestamp=0)
+            self._writer.append(units)
+        except OSError as error:
+            raise StorageFull(f"the video cannot be kept ({error.strerror}); make room on the server's disk") from error
 
     def _decide_roi(self, chunk: Chunk) -> None:
         header = chunk.header

@@ -13,7 +13,7 @@ from cellstorm.cutting import ChunkCutter, CutChunk
 from cellstorm.decoding import decode
 from cellstorm.errors import FrameSizeChanged, InvalidVideo
 from cellstorm.frame_marks import FrameMark, insert_frame_index_sei, read_frame_index_sei
-from cellstorm.h264 import PPS, SPS, AccessUnit, join_annex_b, nal_type, split_annex_b
+from cellstorm.h264 import PPS, SPS, AccessUnit, join_annex_b, nal_type, parse_sps, split_annex_b
 from tests.fakes import INTERLACED, encode_h264, numbered_frames, read_index
 
 STEP = 3000
@@ -123,7 +123,8 @@ def test_a_lost_key_frame_loses_the_frames_that_passed_and_not_what_wrapping_num
 
 def test_a_loss_where_frame_numbers_wrap_is_counted_right() -> None:
     units = encode_h264(numbered_frames(60), group=40, options={"ref": "1"})
-    modulus_frames = 16  # the smallest that H.264 has, which x264 takes with one reference frame and short groups
+    modulus_frames = 1 << parse_sps(split_annex_b(units[0].data)[0]).log2_max_frame_num
+    assert modulus_frames == 16
     _, made = cut(without(units, modulus_frames - 1, modulus_frames, modulus_frames + 1))
     assert summary(made) == [(0, 15, 3, 22), (40, 20, 0, 0)]
 
@@ -151,6 +152,16 @@ def test_garbage_just_before_a_key_frame_is_one_lost_frame() -> None:
     _, made = cut(units)
     assert summary(made) == [(0, 10, 0, 0), (10, 9, 1, 0), (20, 10, 0, 0)]
     assert_frames_are_where_they_belong(made)
+    assert_the_kept_video_gives_the_same(made, 0)
+
+
+@pytest.mark.parametrize(("data", "lost"), [(b"garbage", 0), (None, 1)], ids=["garbage", "half a picture"])
+def test_what_ends_a_stream_counts_only_if_the_kept_video_shows_it(data: bytes | None, lost: int) -> None:
+    units = encode_h264(numbered_frames(20), options={"slices": "2"})
+    half = join_annex_b(split_annex_b(units[-1].data)[1:])
+    units[-1] = replace(units[-1], data=half if data is None else data)
+    _, made = cut(units)
+    assert summary(made) == [(0, 10, 0, 0), (10, 9, lost, 0)]
     assert_the_kept_video_gives_the_same(made, 0)
 
 

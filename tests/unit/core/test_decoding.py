@@ -15,6 +15,7 @@ from cellstorm.chunks import Chunk
 from cellstorm.cutting import ChunkCutter
 from cellstorm.decoding import decode
 from cellstorm.errors import InvalidChunk, InvalidSetting, InvalidVideo
+from cellstorm.h264 import SPS, join_annex_b, nal_type, parse_sps, split_annex_b
 from cellstorm.luma import luma
 from cellstorm.roi import RegionOfInterest
 from tests.fakes import encode_h264, numbered_frames, read_index
@@ -53,6 +54,23 @@ def test_luma_comes_out_as_the_encoder_was_given_it() -> None:
 def test_frames_come_in_display_order(b_frames: str) -> None:
     counts = decode(encoded_chunk({"bf": b_frames, "preset": "medium"}))
     assert [read_index(frame) for frame in counts] == list(range(12))
+
+
+def test_reordering_that_the_stream_does_not_announce_loses_no_frame() -> None:
+    """As some cameras write it: the same parameters without bitstream_restriction."""
+    options = {"preset": "slow", "ref": "4", "x264-params": "b-adapt=0:bframes=7:b-pyramid=normal"}
+    bare = bytes.fromhex("6764000aacc8618990")
+    cutter = ChunkCutter()
+    made = []
+    for unit in encode_h264(numbered_frames(40), group=40, options=options):
+        nal_units = split_annex_b(unit.data)
+        if nal_type(nal_units[0]) == SPS:
+            assert parse_sps(nal_units[0]) == parse_sps(bare)
+            nal_units[0] = bare
+        made += cutter.add(replace(unit, data=join_annex_b(nal_units)))
+    (cut,) = made + cutter.finish()
+    assert cut.chunk is not None
+    assert [read_index(frame) for frame in decode(cut.chunk)] == list(range(40))
 
 
 def test_deep_video_gives_its_deep_values() -> None:

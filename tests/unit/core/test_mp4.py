@@ -102,12 +102,39 @@ def test_sessions_with_other_parameter_sets_become_one_video(tmp_path: Path) -> 
     assert last_pts * time_base * 90_000 == 90 * STEP + 24 * STEP
 
 
+@pytest.mark.parametrize("b_frames", ["0", "2"])
+def test_a_video_may_begin_after_the_acquisitions_start(tmp_path: Path, b_frames: str) -> None:
+    units = encode_h264(numbered_frames(40), first_timestamp=1000, options={"bf": b_frames, "preset": "medium"})
+    made = record(tmp_path / "part.mp4", units[4:], {}, ChunkCutter(first_timestamp=0))
+    join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
+    assert_same(tmp_path / "part.mp4", made, 0)
+    assert_same(tmp_path / "video.mp4", made, 0)
+
+
+def test_a_later_part_alone_gives_its_chunks_as_they_were(tmp_path: Path) -> None:
+    cutter = ChunkCutter(first_frame=25, first_chunk=3, first_timestamp=0)
+    made = record(tmp_path / "1.mp4", encode_h264(numbered_frames(20), first_timestamp=900_000), {}, cutter)
+    assert list(open_source(tmp_path / "1.mp4", is_part=True).chunks()) == [cut.chunk for cut in made]
+    uploaded = [chunk.header for chunk in open_source(tmp_path / "1.mp4").chunks()]
+    assert [(h.number, h.first_frame, h.times_s[0]) for h in uploaded] == [
+        (0, 25, 10.0),
+        (1, 35, pytest.approx(10 + 1 / 3)),
+    ]
+
+
 def test_units_that_only_the_recorder_gets_are_kept(tmp_path: Path) -> None:
     units = encode_h264(numbered_frames(1300), group=2000)
     made = record(tmp_path / "part.mp4", units[:9] + units[10:], {}, ChunkCutter())
     assert [c.chunk is None for c in made] == [True, True, False]
     join([tmp_path / "part.mp4"], tmp_path / "video.mp4")
     assert_same(tmp_path / "video.mp4", made, 0)
+
+
+def frames_that_can_be_read(part: Path) -> int:
+    try:
+        return sum(chunk.header.frame_count for chunk in open_source(part, is_part=True).chunks())
+    except InvalidVideo:
+        return 0
 
 
 def test_a_part_cut_anywhere_is_whole_up_to_its_last_fragment(tmp_path: Path) -> None:
@@ -117,6 +144,7 @@ def test_a_part_cut_anywhere_is_whole_up_to_its_last_fragment(tmp_path: Path) ->
     counts = []
     for size in range(0, len(whole), 97):
         part.write_bytes(whole[:size])
+        read = frames_that_can_be_read(part)
         try:
             join([part], out)
         except InvalidVideo:
@@ -125,6 +153,7 @@ def test_a_part_cut_anywhere_is_whole_up_to_its_last_fragment(tmp_path: Path) ->
         chunks = list(open_source(out).chunks())
         assert [c.payloads for c in chunks] == [c.chunk.payloads for c in made[: len(chunks)] if c.chunk is not None]
         counts.append(len(chunks))
+        assert read >= 10 * len(chunks)
     assert counts == sorted(counts)
     assert set(counts) == {0, 1, 2}
 

@@ -221,6 +221,7 @@ def test_a_frame_size_that_changes_is_refused(tmp_path: Path) -> None:
         pytest.param(b"ffconcat version 1.0\nfile video.mp4\n", "not a video", id="playlist"),
         pytest.param(b"#EXTM3U\n#EXT-X-TARGETDURATION:9\n#EXTINF:9,\nvideo.mp4\n", "not a video", id="stream list"),
         pytest.param(bytes(5000), "not a video", id="zeros"),
+        pytest.param(b"\0\0\0\x08moof\0\0\0\x08mdat" + bytes(99), "not a video", id="fragment of nothing"),
         pytest.param(b"II*\0" + bytes(40), "damaged TIFF", id="TIFF without pages"),
         pytest.param(b"II*\0\xff\xff\xff\x7f" + bytes(40), "damaged TIFF", id="TIFF that points nowhere"),
     ],

@@ -1,0 +1,99 @@
+"""`cellstorm submit` against a real gateway."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fakes import star_localizations
+from tests.gateway import ADMIN_TOKEN, Gateway
+from tests.integration.test_archive import FILES
+from tests.integration.test_uploads import write_video
+
+
+@contextmanager
+def committing(gateway: Gateway) -> Iterator[None]:
+    """Until the context is left, one localization is found in every chunk that waits."""
+    stop = threading.Event()
+
+    def work() -> None:
+        while not stop.wait(0.05):
+            for acquisition_id in gateway.store.ids():
+                for number in gateway.store.pending(acquisition_id):
+                    chunk = gateway.store.get_chunk(acquisition_id, number)
+                    if chunk is not None:
+                        frames = chunk.header.frame_count
+                        table = star_localizations(1)
+                        gateway.store.commit(acquisition_id, chunk, table, frame_count=frames, widefield=None)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def submit(gateway: Gateway, file: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "cellstorm_cli.main", "submit", str(file), "--server", gateway.address]
+    return subprocess.run(
+        [*command, "--token", ADMIN_TOKEN, "--out", str(out), *options], capture_output=True, text=True, timeout=120
+    )
+
+
+def test_a_recording_is_uploaded_awaited_and_its_results_fetched(gateway: Gateway, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "actin.mp4", [(96, 64)])
+    with committing(gateway):
+        done = submit(gateway, video, tmp_path / "out", "--pixel-size", "80", "--json")
+    assert done.returncode == 0, done.stderr
+    told = json.loads(done.stdout)
+    assert (told["state"], told["frames_processed"], told["localizations"]) == ("finished", 40, 4)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["name"], report["pixel_size_nm"]) == ("actin", 80)
+
+
+def test_a_stream_that_turns_bad_in_the_middle_is_told_and_removed(gateway: Gateway, tmp_path: Path) -> None:
+    parts = [write_video(tmp_path / f"{side}.ts", [(side, 64)]).read_bytes() for side in (96, 128)]
+    (tmp_path / "changing.ts").write_bytes(b"".join(parts))
+    before = gateway.library.ids()
+    done = submit(gateway, tmp_path / "changing.ts", tmp_path / "out")
+    assert done.returncode == 2
+    assert "128x64" in done.stderr
+    assert gateway.library.ids() == before
+
+
+@pytest.mark.parametrize("content", [pytest.param(b"text", id="text"), pytest.param(b"", id="empty")])
+def test_a_file_that_is_refused_leaves_nothing_anywhere(gateway: Gateway, tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "bad.mp4").write_bytes(content)
+    before = gateway.library.ids()
+    done = submit(gateway, tmp_path / "bad.mp4", tmp_path / "out")
+    assert done.returncode == 2
+    assert done.stderr.strip().startswith("cellstorm: ")
+    assert len(done.stderr.strip().splitlines()) == 1
+    assert gateway.library.ids() == before
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_of_other_things_is_not_written_to(gateway: Gateway, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "video.mp4", [(96, 64)])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.docx").touch()
+    done = submit(gateway, video, tmp_path / "out")
+    assert done.returncode == 2
+    assert "thesis.docx" in done.stderr
+
+
+def test_a_file_that_cannot_be_opened_is_told(gateway: Gateway, tmp_path: Path) -> None:
+    for file in (tmp_path / "missing.mp4", tmp_path):
+        done = submit(gateway, file, tmp_path / "out")
+        assert done.returncode == 2
+        assert "cannot be read" in done.stderr

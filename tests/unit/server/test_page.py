@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import httpx
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from cellstorm.settings import Settings
+from cellstorm_server import page
+
+
+def get(settings: Settings, path: str) -> httpx.Response:
+    async def scenario() -> httpx.Response:
+        app = FastAPI(middleware=[Middleware(page.SafeHeaders)])
+        page.mount(app, settings)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as client:
+            return await client.get(path)
+
+    return asyncio.run(scenario())
+
+
+def test_the_built_page_is_served_with_safe_headers(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("<title>built</title>")
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "assets" / "page.js").write_text("let a = 1;")
+    settings = Settings.load(page=tmp_path)
+    index, script = get(settings, "/"), get(settings, "/assets/page.js")
+    assert "built" in index.text
+    assert "javascript" in script.headers["content-type"]
+    for response in (index, script):
+        assert "default-src 'self'" in response.headers["content-security-policy"]
+        assert "unsafe" not in response.headers["content-security-policy"]
+        assert response.headers["x-content-type-options"] == "nosniff"
+        assert response.headers["referrer-policy"] == "no-referrer"
+
+
+def test_files_beside_the_page_are_out_of_reach(tmp_path: Path) -> None:
+    (tmp_path / "page").mkdir()
+    (tmp_path / "page" / "index.html").write_text("built")
+    (tmp_path / "secret").write_text("secret")
+    for path in ("/../secret", "/%2e%2e/secret", "/assets/..%2f..%2fsecret"):
+        assert get(Settings.load(page=tmp_path / "page"), path).status_code == 404
+
+
+def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
+    response = get(Settings.load(page=tmp_path), "/")
+    assert response.status_code == 503
+    assert "make setup" in response.text

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+
+import pytest
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+from starlette.types import Message, Receive, Scope, Send
+
+from cellstorm_server.patience import EndStalledBodies, ImpatientProtocol
+
+
+async def echo(scope: Scope, receive: Receive, send: Send) -> None:
+    body = await Request(scope, receive).body()
+    await PlainTextResponse(body)(scope, receive, send)
+
+
+async def answer_first(scope: Scope, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 413, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def exchange(
+    app: Callable[[Scope, Receive, Send], Awaitable[None]], parts: list[bytes], *, is_whole: bool
+) -> list[Message]:
+    """What `app`, guarded, answers to a body of `parts`, after which nothing comes unless it `is_whole`."""
+
+    async def scenario() -> list[Message]:
+        coming = [
+            {"type": "http.request", "body": part, "more_body": not is_whole or place < len(parts) - 1}
+            for place, part in enumerate(parts)
+        ]
+        sent: list[Message] = []
+
+        async def receive() -> Message:
+            if coming:
+                return coming.pop(0)
+            return await asyncio.Future()
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        guarded = EndStalledBodies(app, body_s=0.05, upload_s=0.05)
+        await guarded({"type": "http", "method": "POST", "headers": []}, receive, send)
+        return sent
+
+    return asyncio.run(scenario())
+
+
+def test_a_whole_body_passes() -> None:
+    start, body = exchange(echo, [b"one ", b"two"], is_whole=True)
+    assert (start["status"], body["body"]) == (200, b"one two")
+
+
+def test_a_body_that_stops_coming_is_answered_408() -> None:
+    start, body = exchange(echo, [b"one "], is_whole=False)
+    assert start["status"] == 408
+    assert (b"connection", b"close") in start["headers"]
+    assert json.loads(body["body"])["type"] == "urn:cellstorm:problem:request-timeout"
+
+
+def test_an_answer_that_needs_no_body_passes() -> None:
+    start, _ = exchange(answer_first, [], is_whole=False)
+    assert start["status"] == 413
+
+
+class _QuicklyImpatient(ImpatientProtocol):
+    headers_s = 0.2
+
+
+@pytest.mark.parametrize("beginning", [b"", b"GET / HT", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_headers_that_stop_coming_end_the_connection(beginning: bytes) -> None:
+    """Also on a connection that has served a request before."""
+
+    async def scenario() -> None:
+        config = uvicorn.Config(echo, port=0, http=_QuicklyImpatient, lifespan="off", log_level="error")
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server.serve())
+        while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(beginning)
+        assert await reader.read() == b""
+        writer.close()
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert (await reader.readuntil(b"\r\n\r\n")).startswith(b"HTTP/1.1 200")
+        writer.write(beginning)
+        assert await reader.read() == b""
+        writer.close()
+        server.should_exit = True
+        await serving
+
+    asyncio.run(scenario())

@@ -1,0 +1,20 @@
+from __future__ import annotations
+
+import io
+import os
+import zipfile
+from pathlib import Path
+
+from cellstorm_server.zipping import zip_pieces
+
+
+def test_a_zip_that_is_made_while_it_is_sent_holds_every_file(tmp_path: Path) -> None:
+    contents = {"table.csv": b"1,2,3\n" * 200_000, "image.png": os.urandom(700_000), "empty.json": b""}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    pieces = list(zip_pieces(sorted(tmp_path.iterdir())))
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert archive.testzip() is None
+    assert {name: archive.read(name) for name in archive.namelist()} == contents
+    assert max(len(piece) for piece in pieces) < 2**19
+    assert archive.getinfo("table.csv").compress_size < len(contents["table.csv"]) / 10
