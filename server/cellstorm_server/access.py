@@ -128,7 +128,7 @@ async def require_access(services: Services, acquisition_id: str, connection: HT
     kept = await asyncio.to_thread(services.store.field, acquisition_id, "token_digest")
     if is_admin(services, token):
         if kept is None:
-            raise AcquisitionNotFound(f"there is no acquisition {acquisition_id}; it may have been deleted")
+            raise AcquisitionNotFound("there is no acquisition of that id; it may have been deleted")
         return
     if not hmac.compare_digest(digest(token), kept or ""):
         raise NotAllowed("the token does not fit this acquisition; open the link that came with it again")

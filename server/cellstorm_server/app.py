@@ -31,7 +31,7 @@ from cellstorm_server.ingest import whip
 from cellstorm_server.ingest.sessions import Sessions
 from cellstorm_server.library import Library
 from cellstorm_server.metrics import CountRequests, Metrics
-from cellstorm_server.patience import EndStalledBodies
+from cellstorm_server.patience import GuardBodies
 from cellstorm_server.queueing import JobQueues
 from cellstorm_server.services import Services
 from cellstorm_server.uploads import Uploads
@@ -39,8 +39,6 @@ from cellstorm_server.urls import API
 
 log = structlog.get_logger()
 
-_MAX_BODY_BYTES: Final = 256 * 1024
-"""Of all requests but uploads."""
 _THREADS: Final = 64
 
 
@@ -54,11 +52,10 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=partial(_lifespan, settings=settings, metrics=metrics),
         docs_url=None,  # they load scripts from elsewhere
         redoc_url=None,
-        max_body_size=_MAX_BODY_BYTES,
         middleware=[
             Middleware(CountRequests, metrics=metrics),
             Middleware(page.SafeHeaders),
-            Middleware(EndStalledBodies),
+            Middleware(GuardBodies),
         ],
     )
     problems.install(app)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from cellstorm.sources import open_source
-
 from cellstorm.chunks import Chunk
 from cellstorm.errors import InvalidVideo
+from cellstorm.sources import open_source
 
 
 def kept_chunks(parts: Sequence[Path], first: int, stop: int | None = None) -> Iterator[Chunk]:

@@ -1,4 +1,4 @@
-"""Ends requests that stall: uvicorn itself waits for ever, so dripped headers and bodies would hold connections for hours."""
+"""Ends requests that stall or swell: uvicorn itself waits for ever, so dripped ones would hold connections for hours."""
 
 from __future__ import annotations
 
@@ -6,16 +6,21 @@ import asyncio
 from http import HTTPStatus
 from typing import Final
 
+from starlette.datastructures import Headers
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from cellstorm_server.problems import problem
+from cellstorm.errors import TooLarge
+from cellstorm_server.problems import as_problem, problem
 
 HEADERS_S: Final = 10.0
 """For a request's headers, from their first byte to their last."""
 BODY_S: Final = 10.0
 UPLOAD_S: Final = 30.0
 """Between two pieces of a body."""
+MAX_BODY_BYTES: Final = 256 * 1024
+"""Of all requests but uploads."""
 
 
 class ImpatientProtocol(H11Protocol):
@@ -52,45 +57,55 @@ class ImpatientProtocol(H11Protocol):
             self._deadline = None
 
 
-class EndStalledBodies:
-    """Answers 408 to a request whose body stops coming."""
+class GuardBodies:
+    """Answers 408 to a request whose body stops coming, and 413 to one whose body is too large.
 
-    def __init__(self, app: ASGIApp, body_s: float = BODY_S, upload_s: float = UPLOAD_S) -> None:
+    Uploads (PUT) may take longer between two pieces, and know their own limit. FastAPI has a limit too, but answers it
+    with plain text.
+    """
+
+    def __init__(
+        self, app: ASGIApp, body_s: float = BODY_S, upload_s: float = UPLOAD_S, max_body_bytes: int = MAX_BODY_BYTES
+    ) -> None:
         self._app = app
         self._body_s = body_s
         self._upload_s = upload_s
+        self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, self._upload_s if scope["method"] == "PUT" else self._body_s)
-        try:
-            await self._app(scope, exchange.receive, exchange.send)
-        except Exception:
-            if not exchange.has_stalled:
-                raise
-        if exchange.has_stalled and not exchange.is_answered:
-            response = problem(
-                HTTPStatus.REQUEST_TIMEOUT,
-                "request-timeout",
-                HTTPStatus.REQUEST_TIMEOUT.phrase,
-                "the request stopped coming; check the connection and send it again",
-                headers={"Connection": "close"},
-            )
-            await response(scope, receive, send)
+        is_upload = scope["method"] == "PUT"
+        patience_s = self._upload_s if is_upload else self._body_s
+        exchange = _Exchange(receive, send, patience_s, None if is_upload else self._max_body_bytes)
+        exchange.check_length(Headers(scope=scope).get("content-length", ""))
+        if exchange.refusal is None:
+            try:
+                await self._app(scope, exchange.receive, exchange.send)
+            except Exception:
+                if exchange.refusal is None:
+                    raise
+        if exchange.refusal is not None and not exchange.is_answered:
+            await exchange.refusal(scope, receive, send)
 
 
 class _Exchange:
-    """One request and its answer. To the application a stalled request looks like one whose client has gone."""
+    """One request and its answer. To the application a refused request looks like one whose client has gone."""
 
-    def __init__(self, receive: Receive, send: Send, patience_s: float) -> None:
+    def __init__(self, receive: Receive, send: Send, patience_s: float, max_body_bytes: int | None) -> None:
         self._receive = receive
         self._send = send
         self._patience_s = patience_s
+        self._bytes_left = max_body_bytes
         self._is_complete = False
-        self.has_stalled = False
+        self.refusal: Response | None = None
         self.is_answered = False
+
+    def check_length(self, announced: str) -> None:
+        """Refuse a body that is announced as too large."""
+        if self._bytes_left is not None and announced.isdecimal() and int(announced) > self._bytes_left:
+            self._refuse(_too_large())
 
     async def receive(self) -> Message:
         if self._is_complete:
@@ -98,13 +113,32 @@ class _Exchange:
         try:
             message = await asyncio.wait_for(self._receive(), self._patience_s)
         except TimeoutError:
-            self.has_stalled = self._is_complete = True
-            return {"type": "http.disconnect"}
+            return self._refuse(_stalled())
+        if self._bytes_left is not None:
+            self._bytes_left -= len(message.get("body", b""))
+            if self._bytes_left < 0:
+                return self._refuse(_too_large())
         self._is_complete = not message.get("more_body", False)
         return message
 
     async def send(self, message: Message) -> None:
-        if self.has_stalled and not self.is_answered:
+        if self.refusal is not None and not self.is_answered:
             return
         self.is_answered = True
         await self._send(message)
+
+    def _refuse(self, refusal: Response) -> Message:
+        refusal.headers["Connection"] = "close"
+        self.refusal = refusal
+        self._is_complete = True
+        return {"type": "http.disconnect"}
+
+
+def _stalled() -> Response:
+    status = HTTPStatus.REQUEST_TIMEOUT
+    detail = "the request stopped coming; check the connection and send it again"
+    return problem(status, "request-timeout", status.phrase, detail)
+
+
+def _too_large() -> Response:
+    return as_problem(TooLarge("the request's body is too large; only uploads, by PUT, may be long"))

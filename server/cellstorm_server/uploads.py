@@ -37,15 +37,13 @@ log = structlog.get_logger()
 
 router = APIRouter(prefix="/acquisitions/{acquisition_id}", tags=["upload"])
 
-NO_LIMIT: Final = 2**62
-"""Of the framework: the limit of uploads is a setting, checked here."""
 _WRITE_BYTES: Final = 2**20
 _ROOM_CHECK_BYTES: Final = 64 * 2**20
 _FEEDS_AT_ONCE: Final = 4
 _TAKEN: Final = "this acquisition has video already, or is getting it now; open a new one for this file"
 
 
-@router.put("/video", status_code=status.HTTP_202_ACCEPTED, max_body_size=NO_LIMIT)
+@router.put("/video", status_code=status.HTTP_202_ACCEPTED)
 async def upload_video(
     acquisition_id: AcquisitionId,
     request: Request,

@@ -127,8 +127,7 @@ def test_a_body_that_is_not_json_is_refused(gateway: Gateway) -> None:
 
 
 def test_a_body_that_is_too_large_is_refused(gateway: Gateway) -> None:
-    response = gateway.http.post(API, json={"name": "x" * 300_000})
-    assert response.status_code == 413
+    check_problem(gateway.http.post(API, json={"name": "x" * 300_000}), 413, "too-large")
 
 
 def test_a_wrong_method_or_address_is_a_problem_too(gateway: Gateway) -> None:

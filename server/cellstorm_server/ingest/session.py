@@ -13,13 +13,13 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 import structlog
-from cellstorm.mp4 import FragmentedWriter
 
 from cellstorm.acquisitions import State
 from cellstorm.chunks import Chunk
 from cellstorm.cutting import ChunkCutter, CutChunk
 from cellstorm.errors import CellstormError, StorageFull
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
+from cellstorm.mp4 import FragmentedWriter
 from cellstorm.roi import RegionOfInterest
 from cellstorm.settings import Settings
 from cellstorm.store import FAILED_CONNECTION, Store

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from cellstorm_server.patience import EndStalledBodies, ImpatientProtocol
+from cellstorm_server.patience import GuardBodies, ImpatientProtocol
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -24,7 +24,12 @@ async def answer_first(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 def exchange(
-    app: Callable[[Scope, Receive, Send], Awaitable[None]], parts: list[bytes], *, is_whole: bool
+    app: Callable[[Scope, Receive, Send], Awaitable[None]],
+    parts: list[bytes],
+    *,
+    is_whole: bool,
+    method: str = "POST",
+    headers: list[tuple[bytes, bytes]] | None = None,
 ) -> list[Message]:
     """What `app`, guarded, answers to a body of `parts`, after which nothing comes unless it `is_whole`."""
 
@@ -43,8 +48,8 @@ def exchange(
         async def send(message: Message) -> None:
             sent.append(message)
 
-        guarded = EndStalledBodies(app, body_s=0.05, upload_s=0.05)
-        await guarded({"type": "http", "method": "POST", "headers": []}, receive, send)
+        guarded = GuardBodies(app, body_s=0.05, upload_s=0.05, max_body_bytes=20)
+        await guarded({"type": "http", "method": method, "headers": headers or []}, receive, send)
         return sent
 
     return asyncio.run(scenario())
@@ -65,6 +70,18 @@ def test_a_body_that_stops_coming_is_answered_408() -> None:
 def test_an_answer_that_needs_no_body_passes() -> None:
     start, _ = exchange(answer_first, [], is_whole=False)
     assert start["status"] == 413
+
+
+@pytest.mark.parametrize("headers", [[], [(b"content-length", b"24")]], ids=["counted", "announced"])
+def test_a_body_that_is_too_large_is_answered_413(headers: list[tuple[bytes, bytes]]) -> None:
+    start, body = exchange(echo, [bytes(12), bytes(12)], is_whole=True, headers=headers)
+    assert start["status"] == 413
+    assert json.loads(body["body"])["type"] == "urn:cellstorm:problem:too-large"
+
+
+def test_an_upload_may_be_larger() -> None:
+    start, body = exchange(echo, [bytes(12), bytes(12)], is_whole=True, method="PUT")
+    assert (start["status"], len(body["body"])) == (200, 24)
 
 
 class _QuicklyImpatient(ImpatientProtocol):
