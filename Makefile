@@ -4,7 +4,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 DONE := .venv/.done
-NPM := $(BIN)/python phone_client/tools/npm
+NPM := $(BIN)/python phone_client/tools/npm.py
 # Whatever the page is built from.
 PAGE := $(shell find phone_client \( -name node_modules -o -name dist \) -prune -o -type f -print)
 
@@ -71,7 +71,8 @@ $(DONE)/service: $(BIN)/python pyproject.toml hatch_build.py
 $(DONE)/development: $(DONE)/service
 	@echo "Tools for tests and training"
 	@$(BIN)/pip install -qq -e '.[cpu,page,train,dev]'
-	@command -v chromium >/dev/null || deploy/debian-packages chromium || echo "Tests that drive a browser will be skipped"
+	@command -v chromium >/dev/null && /sbin/ldconfig -p | grep -q libatomic.so.1 || \
+		deploy/debian-packages chromium libatomic1 || echo "Tests that drive a browser cannot run"
 	@touch $@
 
 $(DONE)/node_modules: $(DONE)/service phone_client/package-lock.json

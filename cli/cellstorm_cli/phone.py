@@ -14,6 +14,7 @@ import structlog
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
 from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
+from av.stream import Stream
 
 from cellstorm.errors import Busy, CellstormError, StoreUnavailable
 from cellstorm.h264 import TICKS_PER_SECOND
@@ -41,7 +42,7 @@ class PictureTrack(MediaStreamTrack):
         self._start: float | None = None
         self.is_exhausted = asyncio.Event()
 
-    async def recv(self) -> av.Packet[av.VideoStream]:
+    async def recv(self) -> av.Packet[Stream]:
         picture = await asyncio.to_thread(next, self._pictures, None)
         if picture is None:
             self.is_exhausted.set()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import time
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -280,6 +281,8 @@ class Archiver:
         self._store.expire_bulk(acquisition_id, self._settings.expire_after_s)
         for part in self._library.parts(acquisition_id):  # the results hold them, joined
             part.unlink()
+        for leftover in self._library.folder(acquisition_id).glob(".*"):  # of a gateway that was killed while writing
+            shutil.rmtree(leftover, ignore_errors=True)
         self._again_at.pop(acquisition_id, None)
 
     async def _put_off(self, acquisition_id: str, error: Exception) -> None:

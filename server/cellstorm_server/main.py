@@ -17,7 +17,7 @@ from cellstorm_server.patience import ImpatientProtocol
 
 log = structlog.get_logger()
 
-_SHUTDOWN_S: Final = 20
+_SHUTDOWN_S: Final = 5
 _MAX_CONNECTIONS: Final = 1000
 
 

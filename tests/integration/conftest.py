@@ -18,6 +18,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     settings = {
         "CELLSTORM_MAX_UPLOAD_BYTES": str(4 * 2**20),
         "CELLSTORM_EXPIRE_AFTER_S": "1",
+        "CELLSTORM_FINISH_AFTER_S": "1",
+        "CELLSTORM_FREED_AFTER_S": "1",
         "CELLSTORM_PAGE": str(folder / "no-page"),
     }
     with RedisServer(folder / "redis") as redis, Gateway(folder, redis, settings) as running:

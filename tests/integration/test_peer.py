@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Iterator
-from fractions import Fraction
 
-import av
 import numpy as np
 import pytest
-from aiortc import RTCConfiguration, RTCPeerConnection, RTCRtpSender, RTCSessionDescription
-from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
-from av.stream import Stream
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 
 from cellstorm.errors import InvalidOffer, NoUsableCodec
 from cellstorm.h264 import join_annex_b, split_annex_b
@@ -20,39 +15,9 @@ from cellstorm.settings import Settings
 from cellstorm_server.ingest.assembly import EncodedFrame
 from cellstorm_server.ingest.peer import Peer
 from tests.fakes import encode_h264
+from tests.webrtc import Recorded, offer_of
 
 FRAMES = 40
-
-
-class Recorded(MediaStreamTrack):
-    """Yields encoded pictures, 50 a second."""
-
-    kind = "video"
-
-    def __init__(self, pictures: Iterator[bytes]) -> None:
-        super().__init__()
-        self._pictures = enumerate(pictures)
-        self.is_over = asyncio.Event()
-
-    async def recv(self) -> av.Packet[Stream]:
-        await asyncio.sleep(0.02)
-        index, data = next(self._pictures, (0, None))
-        if data is None:
-            self.is_over.set()
-            raise MediaStreamError
-        packet = av.Packet(data)
-        packet.pts, packet.time_base = index * 1800, Fraction(1, 90_000)
-        return packet
-
-
-async def offer_of(connection: RTCPeerConnection, track: MediaStreamTrack, codec: str = "video/h264") -> str:
-    transceiver = connection.addTransceiver(track, direction="sendonly")
-    capabilities = RTCRtpSender.getCapabilities("video")
-    assert capabilities is not None
-    transceiver.setCodecPreferences([c for c in capabilities.codecs if c.mimeType.lower() == codec])
-    await connection.setLocalDescription(await connection.createOffer())
-    sdp: str = connection.localDescription.sdp
-    return sdp
 
 
 async def received(pictures: list[bytes]) -> list[EncodedFrame]:

@@ -11,7 +11,7 @@ from cellstorm.settings import Settings
 from cellstorm.store import Store
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.ingest.peer import Peer
-from cellstorm_server.ingest.session import Intake, Session
+from cellstorm_server.ingest.session import Ending, Intake, Session
 from cellstorm_server.library import Library
 
 
@@ -46,6 +46,7 @@ class Sessions:
             try:
                 answer = await peer.answer(offer, client)
                 await self._end_of(acquisition_id, "replaced")
+                await asyncio.to_thread(self._store.set_fields, acquisition_id, live=1)
                 intake = await asyncio.to_thread(Intake, acquisition_id, self._store, self._feeder, self._library)
             except BaseException:
                 await peer.close()
@@ -93,10 +94,10 @@ class Sessions:
             raise SessionNotFound("there is no such session; it may have ended")
         return session
 
-    async def _end_of(self, acquisition_id: str, ending: str) -> None:
+    async def _end_of(self, acquisition_id: str, ending: Ending) -> None:
         for session in self.active:
             if session.acquisition_id == acquisition_id:
-                await session.end("replaced" if ending == "replaced" else "closed")
+                await session.end(ending)
 
     async def _check_place(self, acquisition_id: str) -> None:
         self._by_id = {session.id: session for session in self.active}
@@ -108,4 +109,3 @@ class Sessions:
         is_upload = await asyncio.to_thread(self._library.upload(acquisition_id).exists)
         if acquisition.state not in (State.WAITING, State.RECEIVING) or is_upload:
             raise WrongState(f"the acquisition is {acquisition.state} and takes no more video; start a new acquisition")
-        await asyncio.to_thread(self._store.set_fields, acquisition_id, live=1)

@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response, status
 
 from cellstorm.acquisitions import AcquisitionSettings
-from cellstorm.errors import InvalidOffer, NotAllowed, TooLarge
+from cellstorm.errors import CellstormError, InvalidOffer, NotAllowed, TooLarge
 from cellstorm_server.access import ADMIN_ONLY, AcquisitionId, bearer, is_admin, require_access
 from cellstorm_server.acquisitions import create_acquisition
 from cellstorm_server.ingest.offers import MAX_OFFER_BYTES
@@ -27,7 +27,12 @@ async def publish_anew(request: Request, services: Current, content_type: Annota
     created, _ = await create_acquisition(
         services, AcquisitionSettings(name="published", model=services.settings.model)
     )
-    return await _publish(created.id, offer, request, services)
+    try:
+        return await _publish(created.id, offer, request, services)
+    except CellstormError:
+        await asyncio.to_thread(services.store.delete, created.id)
+        await asyncio.to_thread(services.library.delete, created.id)
+        raise
 
 
 @router.post("/{acquisition_id}", status_code=status.HTTP_201_CREATED)

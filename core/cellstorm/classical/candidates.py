@@ -1,0 +1,50 @@
+"""Where a spot may be: local maxima of the wavelet's second plane that stand out from the frame's own noise.
+
+The usual threshold is k times the standard deviation of the first plane (Izeddin et al. 2012). Two things spoil it on
+phone video. Bright spots widen that deviation: here it is taken from the median, which they hardly move. And a codec
+removes the finest detail first: the first plane grows quiet while blotches as large as spots remain, and everything seems to stand
+out. So the noise is what either plane tells, whichever tells more, and never less than the camera's own.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+
+from cellstorm.classical.filters import wavelet_planes, white_noise_gain
+
+_NORMAL: Final = 1.4826
+"""Standard deviation of a normal distribution whose median absolute deviation is 1."""
+_GAIN: Final = white_noise_gain()
+
+
+class Candidates(NamedTuple):
+    """(n,) each, sorted by frame, row, column."""
+
+    frame: NDArray[np.intp]
+    row: NDArray[np.intp]
+    column: NDArray[np.intp]
+    significance: NDArray[np.float32]  # height in the second plane, in standard deviations that noise has there
+
+    def kept(self, keep: NDArray[np.bool_]) -> Candidates:
+        return Candidates(*(values[keep] for values in self))
+
+
+def find_candidates(photons: NDArray[np.float32], read_variance: float, least_significance: float) -> Candidates:
+    """In each of the (frames, height, width)."""
+    planes = wavelet_planes(photons)
+    noise = np.maximum(_spread(planes.fine) / _GAIN.fine, _spread(planes.spots) / _GAIN.spots)
+    background = np.maximum(np.median(photons, axis=(1, 2)), 0.0)
+    noise = np.maximum(noise, np.sqrt(background + read_variance))
+    significance = planes.spots / (_GAIN.spots * noise)[:, None, None].astype(np.float32)
+    highest = maximum_filter1d(maximum_filter1d(significance, 3, axis=2), 3, axis=1)
+    frame, row, column = np.nonzero((significance == highest) & (significance > least_significance))
+    return Candidates(frame, row, column, significance[frame, row, column])
+
+
+def _spread(plane: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(frames,) standard deviation as the median tells it; both planes have a mean of nearly zero."""
+    return np.asarray(_NORMAL * np.median(np.abs(plane), axis=(1, 2)), np.float32)
