@@ -108,13 +108,15 @@ def export(
 ) -> None:
     """Write a run's best generator as a bioimage.io package with weights.onnx and a card."""
     _needs_torch()
+    from cellstorm_models.calibration import calibrate
     from cellstorm_models.card import write_card
     from cellstorm_models.export import write_package
     from cellstorm_models.training import TrainConfig, best_network
 
     network, reached = best_network(run)
+    sigma_factor = calibrate(network, threshold)
     spec = write_package(network, out, version=version, threshold=threshold)
-    write_card(out, spec, TrainConfig.read(run), reached, bench)
+    write_card(out, spec, TrainConfig.read(run), reached, sigma_factor, bench)
     _console.print(f"{out}: generator {spec.name} {spec.version}, SHA-256 {spec.sha256[:12]}")
 
 

@@ -11,6 +11,7 @@ CellstormError
 ├── NotAllowed                     the token is missing or wrong
 ├── AcquisitionNotFound            no acquisition has that id
 ├── SessionNotFound                no WHIP session has that id
+│   └── SessionReplaced            it had, until another phone took its place
 ├── ResultNotReady                 the acquisition has not come far enough for what was asked
 ├── WrongState                     the acquisition's state does not permit what was asked
 ├── TooLarge                       more bytes than the limit allows
@@ -64,6 +65,10 @@ class AcquisitionNotFound(CellstormError):
 
 class SessionNotFound(CellstormError):
     """No WHIP session has that id."""
+
+
+class SessionReplaced(SessionNotFound):
+    """The session has ended because another phone took its place."""
 
 
 class ResultNotReady(CellstormError):

@@ -47,9 +47,7 @@ class Score:
 
 def score(table: Localizations, truth: Truth, tolerance_nm: float = DEFAULT_TOLERANCE_NM) -> Score:
     """Compare `table` with `truth` frame by frame."""
-    pairs = list(_matches(table, truth, tolerance_nm))
-    found = np.concatenate([found for found, _ in pairs]) if pairs else np.zeros(0, np.intp)
-    true = np.concatenate([true for _, true in pairs]) if pairs else np.zeros(0, np.intp)
+    found, true = matches(table, truth, tolerance_nm)
     care = truth["on"][true] >= CARE_ON
     matched = int(care.sum())
     spurious = len(table) - len(found)
@@ -73,7 +71,14 @@ def score(table: Localizations, truth: Truth, tolerance_nm: float = DEFAULT_TOLE
     )
 
 
-def _matches(
+def matches(table: Localizations, truth: Truth, tolerance_nm: float) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """Indices into `table` and into `truth` of those that belong together, emitters not to care for included."""
+    pairs = list(_matches_by_frame(table, truth, tolerance_nm))
+    none = np.zeros(0, np.intp)
+    return np.concatenate([none, *(found for found, _ in pairs)]), np.concatenate([none, *(true for _, true in pairs)])
+
+
+def _matches_by_frame(
     table: Localizations, truth: Truth, tolerance_nm: float
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.intp]]]:
     """For each frame that has both: matched indices into `table` and into `truth`."""

@@ -36,7 +36,8 @@ uncertainties and spot width. Normalisation is inside the graph. Threshold of th
 Simulated recordings only, most of them through H.264 (x264; constant rate factors 16 to 34, average bitrates of 0.04 to
 0.4 bits per pixel, key frames 10 to 60 frames apart), one in eight without any emitter: spots of 0.95 to 2.0 pixels, 50 to
 2000 photons, 3 to 40 background photons per pixel, 0 to overlapping density, 8-bit cameras of many gains and offsets and
-some of 16 bits. Every clip is fresh. The loss is the likelihood of the truth (after DECODE, Speiser et al. 2021).
+some of 16 bits. Every clip is fresh. The loss is the likelihood of the truth (after DECODE, Speiser et al. 2021). Afterwards the stated
+uncertainties were multiplied by {sigma_factor:.2f}, which makes them true on clips that training never saw.
 
 {minutes:.1f} processor minutes, {step} steps, on {threads} core(s) and one more for the clips ({machine}); seed {seed};
 validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}`.
@@ -53,7 +54,12 @@ spot (fiducials that never blink, dust, a barcode), are outside its training.
 
 
 def write_card(
-    folder: Path, spec: GeneratorSpec, config: TrainConfig, reached: Mapping[str, Any], bench: Path | None
+    folder: Path,
+    spec: GeneratorSpec,
+    config: TrainConfig,
+    reached: Mapping[str, Any],
+    sigma_factor: float,
+    bench: Path | None,
 ) -> None:
     """Measure the package in `folder` and write its README.md."""
     generator = ExportedGenerator(folder / WEIGHTS)
@@ -73,6 +79,7 @@ def write_card(
         step=reached["step"],
         best=reached["best"],
         machine=platform.machine(),
+        sigma_factor=sigma_factor,
         tolerance=DEFAULT_TOLERANCE_NM,
         milliseconds=milliseconds_per_frame(generator),
         tables="\n".join(tables),

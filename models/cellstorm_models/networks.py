@@ -71,6 +71,9 @@ class EmitterNet(nn.Module):
         self.decode_1 = nn.Sequential(*_conv(one, one), *_conv(one, one))
         self.head = nn.Sequential(*_conv(one, one))
         self.read = nn.Conv2d(one, _RAW_CHANNELS, 1)
+        self.sigma_factor: Tensor
+        """On the stated sigmas of positions; set by calibration, after training. Not part of a checkpoint."""
+        self.register_buffer("sigma_factor", torch.ones(()), persistent=False)
         _start(self)
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -85,7 +88,7 @@ class EmitterNet(nn.Module):
         features = self._unet(torch.cat([above / scale, torch.log(scale).expand_as(local)], dim=1))
         with torch.autocast(windows.device.type, enabled=False):  # eight bits of mantissa would show in the positions
             raw = self.read(features.float())
-        return _read_channels(raw, local[:, 0], scale[:, 0])
+        return _read_channels(raw, local[:, 0], scale[:, 0], self.sigma_factor)
 
     def _unet(self, features: Tensor) -> Tensor:
         level_1 = self.encode_1(features)
@@ -135,15 +138,15 @@ def _noise_scale(windows: Tensor) -> Tensor:
     return torch.clamp(typical, min=_MIN_SCALE_COUNTS)
 
 
-def _read_channels(raw: Tensor, local: Tensor, scale: Tensor) -> Emitters:
+def _read_channels(raw: Tensor, local: Tensor, scale: Tensor, sigma_factor: Tensor) -> Emitters:
     return Emitters(
         logit=raw[:, 0],
         dx=_REACH_PX * torch.tanh(raw[:, 1]),
         dy=_REACH_PX * torch.tanh(raw[:, 2]),
         log_signal=torch.clamp(_LOG_SIGNAL_START + raw[:, 3], -4.0, 14.0),
         background=local + scale * raw[:, 4],
-        sigma_x=_sigma(raw[:, 5]),
-        sigma_y=_sigma(raw[:, 6]),
+        sigma_x=sigma_factor * _sigma(raw[:, 5]),
+        sigma_y=sigma_factor * _sigma(raw[:, 6]),
         sigma_log_signal=_sigma(raw[:, 7]),
         psf_sigma=torch.exp(torch.clamp(0.35 + raw[:, 8], -2.0, 2.0)),
         scale=scale,

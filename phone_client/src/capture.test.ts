@@ -6,11 +6,13 @@ import { settled } from "./fakes";
 import type { Session } from "./whip";
 
 class FakeSession implements Session {
+  isReplaced = false;
   lose!: () => void;
   readonly lost = new Promise<void>((resolve) => (this.lose = resolve));
   isStopped = false;
   async stop(): Promise<void> {
     this.isStopped = true;
+    if (this.isReplaced) throw new PageError("replaced", "another phone films this acquisition now");
   }
   async stats(): Promise<null> {
     return null;
@@ -142,4 +144,15 @@ test("a second press while filming starts nothing", async () => {
   expect(sessions).toHaveLength(1);
   made.stop();
   await done;
+});
+
+test("a phone whose place another has taken does not take it back", async () => {
+  const { made, sessions, waits, finished } = filming();
+  const done = made.start();
+  await settled();
+  sessions[0]!.isReplaced = true;
+  sessions[0]!.lose();
+  await done;
+  expect(made.capture).toMatchObject({ state: "failed", reason: "replaced" });
+  expect([sessions.length, waits.length, finished()]).toEqual([1, 0, 0]);
 });

@@ -8,6 +8,7 @@ export type FailureReason =
   | "not_allowed"
   | "not_found"
   | "wrong_state"
+  | "replaced" // another device films the acquisition now
   | "busy"
   | "refused" // any other answer that trying again will not change
   | "unreachable";

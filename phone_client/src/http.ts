@@ -6,6 +6,7 @@ const REASONS: Record<number, FailureReason> = {
   403: "not_allowed",
   404: "not_found",
   409: "wrong_state",
+  410: "replaced",
   429: "busy",
   502: "unreachable",
   503: "busy",

@@ -8,11 +8,11 @@ const RTX = { mimeType: "video/rtx", clockRate: 90_000 };
 const VP8 = { mimeType: "video/VP8", clockRate: 90_000 };
 const stream = { getVideoTracks: () => [{}] } as unknown as MediaStream;
 
-function answering(): FakeServer {
+function answering(toDelete = () => new Response(null, { status: 200 })): FakeServer {
   return new FakeServer((method) =>
     method === "POST"
       ? new Response("v=0 answer", { status: 201, headers: { location: "/whip/abc/session-1" } })
-      : new Response(null, { status: 200 }),
+      : toDelete(),
   );
 }
 
@@ -41,6 +41,14 @@ test("stopping deletes the session at the address that the server named", async 
   await (await start(server, peer)).stop();
   expect(server.requests[1]).toMatchObject({ method: "DELETE", url: "https://lab.example/whip/abc/session-1" });
   expect(server.requests[1]!.headers.get("authorization")).toBe("Bearer secret");
+  expect(peer.isClosed).toBe(true);
+});
+
+test("a session whose place another device has taken says so when it ends", async () => {
+  const peer = new FakePeer();
+  const server = answering(() => problem(410, "another phone films this acquisition now"));
+  const session = await start(server, peer);
+  await expect(session.stop()).rejects.toMatchObject({ reason: "replaced" });
   expect(peer.isClosed).toBe(true);
 });
 

@@ -21,7 +21,7 @@ export interface SendStats {
 export interface Session {
   /** Resolves when the connection is lost; never rejects. */
   readonly lost: Promise<void>;
-  /** Ends it at the gateway, then here. */
+  /** Ends it at the gateway, then here. Rejects only if another device had taken its place. */
   stop(): Promise<void>;
   stats(): Promise<SendStats | null>;
 }
@@ -141,8 +141,9 @@ function resourceOf(answer: Response, url: string): string {
 async function endSession(resource: string, token: string, send: typeof fetch): Promise<void> {
   try {
     await request(resource, token, { method: "DELETE", signal: AbortSignal.timeout(STOPPING_MS) }, send);
-  } catch {
-    // The gateway ends a session without frames by itself.
+  } catch (error) {
+    // The gateway ends a session without frames by itself; but two devices must not drive each other out in turn.
+    if (error instanceof PageError && error.reason === "replaced") throw error;
   }
 }
 
@@ -160,8 +161,11 @@ class PublishedSession implements Session {
 
   async stop(): Promise<void> {
     // Frames go on until the gateway has heard of it, which brings the last of them out of its jitter buffer.
-    await endSession(this.resource, this.token, this.send);
-    this.peer.close();
+    try {
+      await endSession(this.resource, this.token, this.send);
+    } finally {
+      this.peer.close();
+    }
   }
 
   async stats(): Promise<SendStats | null> {

@@ -51,6 +51,7 @@ STATUS: Final[dict[type[errors.CellstormError], HTTPStatus]] = {
     errors.NotAllowed: HTTPStatus.UNAUTHORIZED,
     errors.AcquisitionNotFound: HTTPStatus.NOT_FOUND,
     errors.SessionNotFound: HTTPStatus.NOT_FOUND,
+    errors.SessionReplaced: HTTPStatus.GONE,
     errors.ResultNotReady: HTTPStatus.CONFLICT,
     errors.WrongState: HTTPStatus.CONFLICT,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -73,6 +73,13 @@ def test_another_session_continues_the_acquisition(gateway: Gateway) -> None:
     assert (acquisition["frames_received"], acquisition["frames_lost"]) == (40, 0)
 
 
+def test_a_replaced_phone_is_told_so_that_two_do_not_drive_each_other_out(gateway: Gateway) -> None:
+    created = gateway.create()
+    first = asyncio.run(film(created["whip_url"], pictures(20), stop=False))
+    asyncio.run(film(created["whip_url"], pictures(20)))
+    check_problem(httpx.delete(first.headers["Location"], headers=bearer(created["token"])), 410, "session-replaced")
+
+
 def test_publishing_without_an_id_opens_an_acquisition(gateway: Gateway) -> None:
     before = {acquisition["id"] for acquisition in gateway.http.get(API).json()}
     asyncio.run(film(f"{gateway.address}/whip", pictures(20)))

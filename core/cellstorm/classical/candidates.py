@@ -14,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import maximum_filter1d
 
-from cellstorm.classical.filters import wavelet_planes, white_noise_gain
+from cellstorm.classical.filters import WaveletPlanes, wavelet_planes, white_noise_gain
 
 _NORMAL: Final = 1.4826
 """Standard deviation of a normal distribution whose median absolute deviation is 1."""
 _GAIN: Final = white_noise_gain()
+_LEAST_NOISE: Final = 1e-3  # photons: a camera without noise, in the dark
 
 
 class Candidates(NamedTuple):
@@ -30,19 +31,24 @@ class Candidates(NamedTuple):
     significance: NDArray[np.float32]  # height in the second plane, in standard deviations that noise has there
 
     def kept(self, keep: NDArray[np.bool_]) -> Candidates:
-        return Candidates(*(values[keep] for values in self))
+        return Candidates(self.frame[keep], self.row[keep], self.column[keep], self.significance[keep])
 
 
 def find_candidates(photons: NDArray[np.float32], read_variance: float, least_significance: float) -> Candidates:
-    """In each of the (frames, height, width)."""
+    """In each of the (frames, height, width) photons; `read_variance` in squared electrons."""
     planes = wavelet_planes(photons)
-    noise = np.maximum(_spread(planes.fine) / _GAIN.fine, _spread(planes.spots) / _GAIN.spots)
-    background = np.maximum(np.median(photons, axis=(1, 2)), 0.0)
-    noise = np.maximum(noise, np.sqrt(background + read_variance))
-    significance = planes.spots / (_GAIN.spots * noise)[:, None, None].astype(np.float32)
+    noise = _noise(photons, planes, read_variance)
+    significance = planes.spots / (_GAIN.spots * noise[:, np.newaxis, np.newaxis])
     highest = maximum_filter1d(maximum_filter1d(significance, 3, axis=2), 3, axis=1)
     frame, row, column = np.nonzero((significance == highest) & (significance > least_significance))
     return Candidates(frame, row, column, significance[frame, row, column])
+
+
+def _noise(photons: NDArray[np.float32], planes: WaveletPlanes, read_variance: float) -> NDArray[np.float32]:
+    """(frames,) standard deviation in a pixel, photons."""
+    background = np.maximum(np.median(photons, axis=(1, 2)), 0.0)
+    told = (_spread(planes.fine) / _GAIN.fine, _spread(planes.spots) / _GAIN.spots, np.sqrt(background + read_variance))
+    return np.asarray(np.maximum.reduce([*told, np.full(len(photons), _LEAST_NOISE)]), np.float32)
 
 
 def _spread(plane: NDArray[np.float32]) -> NDArray[np.float32]:

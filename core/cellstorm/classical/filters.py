@@ -37,16 +37,16 @@ def _smooth(frames: NDArray[np.float32], kernel: NDArray[np.float64]) -> NDArray
     return np.asarray(convolve1d(along_x, kernel, axis=1, mode="mirror"), np.float32)
 
 
+class WaveletGain(NamedTuple):
+    """Standard deviation of each plane where that of independent noise in the pixels is 1."""
+
+    fine: float
+    spots: float
+
+
 def white_noise_gain() -> WaveletGain:
     """Of both planes; computed from the kernels themselves."""
     impulse = np.zeros((1, 33, 33), np.float32)
     impulse[0, 16, 16] = 1.0
     planes = wavelet_planes(impulse)
     return WaveletGain(float(np.sqrt((planes.fine**2).sum())), float(np.sqrt((planes.spots**2).sum())))
-
-
-class WaveletGain(NamedTuple):
-    """Standard deviation of each plane where that of independent noise in the pixels is 1."""
-
-    fine: float
-    spots: float

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections import OrderedDict
+from typing import Final
 
 from cellstorm.acquisitions import State
-from cellstorm.errors import Busy, SessionNotFound, WrongState
+from cellstorm.errors import Busy, SessionNotFound, SessionReplaced, WrongState
 from cellstorm.settings import Settings
 from cellstorm.store import Store
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.ingest.peer import Peer
 from cellstorm_server.ingest.session import Ending, Intake, Session
 from cellstorm_server.library import Library
+
+_REPLACED_REMEMBERED: Final = 1000
 
 
 class Sessions:
@@ -25,6 +29,7 @@ class Sessions:
         self._settings = settings
         self._by_id: dict[str, Session] = {}
         self._opening: dict[str, asyncio.Lock] = {}
+        self._replaced: OrderedDict[str, str] = OrderedDict()
 
     async def open(self, acquisition_id: str, offer: str, client: str) -> tuple[str, str]:
         """A session's id and the answer to the offer that came from the address `client`.
@@ -56,23 +61,27 @@ class Sessions:
             return session.id, answer
 
     def acquisition_of(self, session_id: str) -> str:
-        """The acquisition that a session belongs to.
+        """The acquisition that a session belongs to, or belonged to until it was replaced.
 
         Raises
         ------
         SessionNotFound
-            If it is over, or never was.
+            If it is over for another reason, or never was.
         """
-        return self._get(session_id).acquisition_id
+        return self._replaced.get(session_id) or self._get(session_id).acquisition_id
 
     async def close(self, session_id: str) -> None:
         """End a session; all that came is kept when this returns.
 
         Raises
         ------
+        SessionReplaced
+            If another phone has taken its place, so that two phones do not drive each other out in turn.
         SessionNotFound
-            If it is over, or never was.
+            If it is over for another reason, or never was.
         """
+        if session_id in self._replaced:
+            raise SessionReplaced("another phone films this acquisition now; stop it there to film with this one again")
         await self._get(session_id).end("closed")
 
     async def close_acquisition(self, acquisition_id: str) -> None:
@@ -98,6 +107,13 @@ class Sessions:
         for session in self.active:
             if session.acquisition_id == acquisition_id:
                 await session.end(ending)
+                if ending == "replaced":
+                    self._remember_replaced(session)
+
+    def _remember_replaced(self, session: Session) -> None:
+        self._replaced[session.id] = session.acquisition_id
+        while len(self._replaced) > _REPLACED_REMEMBERED:
+            self._replaced.popitem(last=False)
 
     async def _check_place(self, acquisition_id: str) -> None:
         self._by_id = {session.id: session for session in self.active}

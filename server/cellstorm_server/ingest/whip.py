@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Request, Response, status
 
 from cellstorm.acquisitions import AcquisitionSettings
-from cellstorm.errors import CellstormError, InvalidOffer, NotAllowed, TooLarge
+from cellstorm.errors import CellstormError, InvalidOffer, NotAllowed, SessionNotFound, TooLarge
 from cellstorm_server.access import ADMIN_ONLY, AcquisitionId, bearer, is_admin, require_access
 from cellstorm_server.acquisitions import create_acquisition
 from cellstorm_server.ingest.offers import MAX_OFFER_BYTES
@@ -62,10 +62,11 @@ async def _require_session(session_id: str, request: Request, services: Services
     token = bearer(request)
     if is_admin(services, token):
         return
-    owned = {session.id: session.acquisition_id for session in services.sessions.active}
-    if session_id not in owned:
-        raise NotAllowed("the token does not fit this session; it may have ended")
-    await require_access(services, owned[session_id], request)
+    try:
+        acquisition_id = services.sessions.acquisition_of(session_id)
+    except SessionNotFound as error:
+        raise NotAllowed("the token does not fit this session; it may have ended") from error
+    await require_access(services, acquisition_id, request)
 
 
 async def _offer(request: Request, content_type: str) -> str:
