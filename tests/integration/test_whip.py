@@ -34,19 +34,27 @@ def offer(codec: str = "video/h264") -> str:
 async def film(address: str, pictures: Sequence[bytes], *, stop: bool = True) -> httpx.Response:
     """Publish to a WHIP address, send it all; `stop` ends the session, else the phone just falls silent and leaves."""
     connection, track = RTCPeerConnection(RTCConfiguration(iceServers=[])), Recorded(iter(pictures))
+    closed = asyncio.Event()
+    connection.on("connectionstatechange", lambda: closed.set() if connection.connectionState == "closed" else None)
     async with httpx.AsyncClient(headers={**bearer(ADMIN_TOKEN), **SDP}, timeout=30, trust_env=False) as http:
         response = await http.post(address, content=await offer_of(connection, track))
         response.raise_for_status()
         try:
             await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
-            while not track.is_over.is_set() and connection.connectionState not in ("closed", "failed"):
-                await asyncio.sleep(0.05)
+            await _first_of(track.is_over, closed)
             await asyncio.sleep(0.5)
             if stop:
                 (await http.delete(response.headers["Location"])).raise_for_status()
         finally:
             await connection.close()
     return response
+
+
+async def _first_of(*events: asyncio.Event) -> None:
+    waiting = [asyncio.create_task(event.wait()) for event in events]
+    await asyncio.wait(waiting, timeout=30, return_when=asyncio.FIRST_COMPLETED)
+    for task in waiting:
+        task.cancel()
 
 
 def pictures(count: int, width: int = 96) -> list[bytes]:
@@ -75,8 +83,7 @@ def test_another_session_continues_the_acquisition(gateway: Gateway) -> None:
 
 def test_a_replaced_phone_is_told_so_that_two_do_not_drive_each_other_out(gateway: Gateway) -> None:
     created = gateway.create()
-    first = asyncio.run(film(created["whip_url"], pictures(20), stop=False))
-    asyncio.run(film(created["whip_url"], pictures(20)))
+    first, _ = (gateway.http.post(f"/whip/{created['id']}", content=offer(), headers=SDP) for _ in range(2))
     check_problem(httpx.delete(first.headers["Location"], headers=bearer(created["token"])), 410, "session-replaced")
 
 
