@@ -98,7 +98,7 @@ def _models(settings: Settings) -> Finding:
     try:
         found = zoo.entries(settings.zoo)
         for entry in found:
-            entry.weights_path()
+            entry.check()
     except CellstormError as error:
         return Finding("models", False, True, str(error), how)
     names = [entry.spec.name for entry in found]

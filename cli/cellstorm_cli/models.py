@@ -117,7 +117,7 @@ def export(
     sigma_factor = calibrate(network, threshold)
     spec = write_package(network, out, version=version, threshold=threshold)
     write_card(out, spec, TrainConfig.read(run), reached, sigma_factor, bench)
-    _console.print(f"{out}: generator {spec.name} {spec.version}, SHA-256 {spec.sha256[:12]}")
+    _console.print(f"{out}: generator {spec.name} {spec.version}, SHA-256 {(spec.sha256 or '')[:12]}")
 
 
 def _report(evaluation: Evaluation) -> None:

@@ -6,11 +6,12 @@ inside it, so serving cannot disagree with training. A frame's prediction depend
 
 from __future__ import annotations
 
-from typing import Final, Literal, Protocol
+from collections.abc import Mapping
+from typing import Final, Literal, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 EMITTER_CHANNELS: Final = (
     "probability",  # that an emitter's centre lies in this pixel, 0 to 1
@@ -25,6 +26,18 @@ EMITTER_CHANNELS: Final = (
 """Channels of an `emitters` output, in their order: (batch, 8, height, width) float32."""
 
 
+OutputKind = Literal["emitters", "map", "frames", "counts"]
+"""What a generator predicts for each window's middle frame; `cellstorm.readout` makes localizations of any of them.
+
+emitters    per camera pixel, EMITTER_CHANNELS
+map         a localization map on the upsampled grid: bright pixels are emitters
+frames      a clean frame in counts, each emitter drawn as its spot, for a classical fit
+counts      the middle frame itself, for a classical fit: no network
+"""
+
+_CHANNELS: Final[Mapping[OutputKind, int]] = {"emitters": len(EMITTER_CHANNELS), "map": 1, "frames": 1, "counts": 1}
+
+
 class GeneratorSpec(BaseModel):
     """What one must know of a generator to run it and to read its output."""
 
@@ -32,19 +45,59 @@ class GeneratorSpec(BaseModel):
 
     name: str
     version: str
-    sha256: str = Field(description="Of weights.onnx.")
-    output: Literal["emitters"]
+    sha256: str | None = Field(default=None, description="Of weights.onnx; null where there is no network.")
+    output: OutputKind
     context_frames: int = Field(gt=0, description="Frames in a window; odd, the middle one is predicted.")
     size_multiple: int = Field(gt=0, description="Height and width must be multiples of it.")
-    threshold: float = Field(gt=0, lt=1, description="Of the probability, below which nothing is reported.")
+    threshold: float = Field(
+        gt=0,
+        lt=1,
+        description="Of the probability, or in a map of the frame's maximum, below which nothing is reported.",
+    )
+    upsampling: int = Field(default=1, gt=0, description="Output pixels per camera pixel, in each direction.")
+    precision_px: float | None = Field(
+        default=None,
+        gt=0,
+        description="One sigma of a position's error, camera pixels, as measured; of outputs that do not tell it.",
+    )
+    least_signal: float = Field(
+        default=0.0, ge=0, description="Counts of a whole spot below which nothing is reported, from map or frames."
+    )
+    map_signal: float = Field(default=1.0, gt=0, description="Counts of a spot whose pixels in the map sum to 1.")
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if (self.sha256 is None) != (self.output == "counts"):
+            raise ValueError("counts come without a network, everything else from weights with a SHA-256")
+        if (self.precision_px is None) == (self.output in ("map", "frames")):
+            raise ValueError("precision_px belongs to map and frames")
+        if self.upsampling > 1 and self.output != "map":
+            raise ValueError("only a map is upsampled")
+        return self
+
+    def output_shape(self, batch: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Of what is predicted from windows of so many camera pixels."""
+        return batch, _CHANNELS[self.output], height * self.upsampling, width * self.upsampling
 
 
 class Generator(Protocol):
-    """Predicts emitters."""
+    """Predicts what its specification's `output` says."""
 
     @property
     def spec(self) -> GeneratorSpec: ...
 
     def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From (batch, time, height, width) counts to (batch, channels, height, width)."""
+        """From (batch, time, height, width) counts to an array of `spec.output_shape(batch, height, width)`."""
         ...
+
+
+class MiddleFrame:
+    """The generator without a network: "predicts" each window's middle frame as it is."""
+
+    def __init__(self, spec: GeneratorSpec) -> None:
+        self.spec: Final = spec
+
+    def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        """From (batch, time, height, width) counts to (batch, 1, height, width)."""
+        middle = windows.shape[1] // 2
+        return windows[:, middle : middle + 1]

@@ -2,7 +2,7 @@
 
 A chunk's result depends on nothing but the chunk, the generator and the acquisition's settings:
 
-    chunk -> counts of the region of interest -> windows of frames -> generator -> localizations
+    chunk -> counts of the region of interest -> windows of frames -> generator -> readout -> localizations
 
 A window never reaches beyond its chunk: the first and the last frame repeat themselves there.
 """
@@ -21,9 +21,9 @@ from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.camera import Camera
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
-from cellstorm.emitters import to_localizations
 from cellstorm.generator import Generator, GeneratorSpec
 from cellstorm.localizations import Localizations
+from cellstorm.readout import read_out
 from cellstorm.roi import RegionOfInterest
 
 _MAX_BATCH_FRAMES: Final = 8
@@ -98,12 +98,12 @@ def localize_counts(
     tables = []
     for places, output in _predictions(counts, selected, generator):
         tables.append(
-            to_localizations(
+            read_out(
                 output,
                 header.first_frame + places,
+                spec=generator.spec,
                 camera=camera,
                 pixel_size_nm=settings.pixel_size_nm,
-                threshold=generator.spec.threshold,
             )
         )
         on_batch()
@@ -123,7 +123,8 @@ def _predictions(
     for start in range(0, len(selected), size):
         places = selected[start : start + size]
         windows = counts[np.clip(places[:, None] + offsets, 0, frames - 1)]
-        yield places, generator.predict(_pad(windows, spec))[:, :, :height, :width]
+        _, _, rows, columns = spec.output_shape(len(places), height, width)
+        yield places, generator.predict(_pad(windows, spec))[:, :, :rows, :columns]
 
 
 def _pad(windows: Counts, spec: GeneratorSpec) -> NDArray[np.float32]:

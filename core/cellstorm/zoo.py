@@ -1,7 +1,7 @@
 """The generators that are there, and whether their weights are what was published.
 
 Each lies in a folder of its name, as a bioimage.io package: rdf.yaml, whose `config.cellstorm` holds the GeneratorSpec,
-and weights.onnx.
+and weights.onnx. One without a network has no weights; to bioimage.io it is an application, the others are models.
 """
 
 from __future__ import annotations
@@ -29,13 +29,18 @@ class ZooEntry:
     folder: Path
     spec: GeneratorSpec
 
+    def check(self) -> None:
+        """Nothing, if its weights are the published ones, or it needs none; else raises as `weights_path` does."""
+        if self.spec.sha256 is not None:
+            self.weights_path()
+
     def weights_path(self) -> Path:
         """Of the ONNX file, after its SHA-256 was compared.
 
         Raises
         ------
         ModelUnavailable
-            If the file is missing or is not the published one.
+            If the file is missing or is not the published one, or the generator has no network.
         """
         path = self.folder / WEIGHTS
         try:

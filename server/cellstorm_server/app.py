@@ -82,7 +82,7 @@ def check(settings: Settings) -> None:
     """
     _check_writable(settings.data)
     Library(settings.data, settings.min_free_disk_bytes).check_room()
-    zoo.weights_path(settings.model, settings.zoo)
+    zoo.entry(settings.model, settings.zoo).check()
     Store.connect(settings.redis_url).ping()
 
 

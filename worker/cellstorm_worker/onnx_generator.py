@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cellstorm import zoo
 from cellstorm.errors import ModelUnavailable, RuntimeUnavailable
-from cellstorm.generator import EMITTER_CHANNELS, GeneratorSpec
+from cellstorm.generator import Generator, GeneratorSpec, MiddleFrame
 
 Provider = Literal["cpu", "cuda"]
 
@@ -25,7 +25,7 @@ _CUDA_BATCH_PIXELS: Final = 2**20
 
 
 class OnnxGenerator:
-    """Predicts emitters; the same input gives the same output, to the bit, on the same machine.
+    """A network's predictions; the same input gives the same output, to the bit, on the same machine.
 
     Raises
     ------
@@ -57,7 +57,7 @@ class OnnxGenerator:
         return self._spec
 
     def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """From (batch, time, height, width) counts to (batch, channels, height, width)."""
+        """From (batch, time, height, width) counts to what the specification says."""
         size = self._batch_frames(*windows.shape[2:])
         return np.concatenate(
             [self._run(windows[start : start + size], size) for start in range(0, len(windows), size)]
@@ -73,8 +73,8 @@ class OnnxGenerator:
     def _run(self, windows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         filled = np.pad(windows, ((0, size - len(windows)), (0, 0), (0, 0), (0, 0)), mode="edge")
         (predicted,) = self._session.run(None, {self._input: filled})
-        emitters: NDArray[np.float32] = predicted
-        return emitters[: len(windows)]
+        output: NDArray[np.float32] = predicted
+        return output[: len(windows)]
 
     def _check(self) -> None:
         side = 4 * self._spec.size_multiple
@@ -82,7 +82,7 @@ class OnnxGenerator:
             shape = self.predict(np.zeros((1, self._spec.context_frames, side, side), np.float32)).shape
         except Exception as error:  # its errors share no other base class
             raise ModelUnavailable(f"generator {self._spec.name} does not take what its package says") from error
-        if shape != (1, len(EMITTER_CHANNELS), side, side):
+        if shape != self._spec.output_shape(1, side, side):
             raise ModelUnavailable(f"generator {self._spec.name} gives {shape}, not what its package says")
 
 
@@ -93,9 +93,9 @@ class WarmGenerators:
         self._folder = folder
         self._provider: Provider = provider
         self._threads = threads
-        self._kept: OrderedDict[str, OnnxGenerator] = OrderedDict()
+        self._kept: OrderedDict[str, Generator] = OrderedDict()
 
-    def get(self, name: str) -> OnnxGenerator:
+    def get(self, name: str) -> Generator:
         """The zoo's generator of that name.
 
         Raises
@@ -106,13 +106,17 @@ class WarmGenerators:
             If the provider is not usable here.
         """
         if name not in self._kept:
-            entry = zoo.entry(name, self._folder)
-            weights = entry.weights_path().read_bytes()
-            self._kept[name] = OnnxGenerator(entry.spec, weights, provider=self._provider, threads=self._threads)
+            self._kept[name] = self._load(zoo.entry(name, self._folder))
         self._kept.move_to_end(name)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)
         return self._kept[name]
+
+    def _load(self, entry: zoo.ZooEntry) -> Generator:
+        if entry.spec.sha256 is None:
+            return MiddleFrame(entry.spec)
+        weights = entry.weights_path().read_bytes()
+        return OnnxGenerator(entry.spec, weights, provider=self._provider, threads=self._threads)
 
 
 def check_provider(provider: Provider) -> None:

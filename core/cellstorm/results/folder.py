@@ -191,7 +191,7 @@ def _write_hdf5(path: Path, localizations: Localizations, results: Results) -> N
             "Acquisition": provenance.acquisition_id,
             "Name": provenance.name,
             "Generator": f"{generator.name} {generator.version}",
-            "Generator SHA-256": generator.sha256,
+            "Generator SHA-256": generator.sha256 or "no network",
         },
     )
 

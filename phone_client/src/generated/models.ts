@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 20b936001d228491e0621bfabcca299cac0a2ee0c1bd0c34a4e592a7fc8291f6); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 739f745780ed2c01d4f1158f139bdee6d8c7ad2e1ce326a4af06abe813009489); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -264,10 +264,10 @@ export interface GeneratorSpec {
   name: string;
   version: string;
   /**
-   * Of weights.onnx.
+   * Of weights.onnx; null where there is no network.
    */
-  sha256: string;
-  output: "emitters";
+  sha256: string | null;
+  output: "emitters" | "map" | "frames" | "counts";
   /**
    * Frames in a window; odd, the middle one is predicted.
    */
@@ -277,9 +277,25 @@ export interface GeneratorSpec {
    */
   size_multiple: number;
   /**
-   * Of the probability, below which nothing is reported.
+   * Of the probability, or in a map of the frame's maximum, below which nothing is reported.
    */
   threshold: number;
+  /**
+   * Output pixels per camera pixel, in each direction.
+   */
+  upsampling: number;
+  /**
+   * One sigma of a position's error, camera pixels, as measured; of outputs that do not tell it.
+   */
+  precision_px: number | null;
+  /**
+   * Counts of a whole spot below which nothing is reported, from map or frames.
+   */
+  least_signal: number;
+  /**
+   * Counts of a spot whose pixels in the map sum to 1.
+   */
+  map_signal: number;
 }
 /**
  * A generator of the zoo.
