@@ -1,8 +1,8 @@
 """Where a spot may be: local maxima of the wavelet's second plane that stand out from the frame's own noise.
 
 The usual threshold is k times the standard deviation of the first plane (Izeddin et al. 2012). Two things spoil it on
-phone video. Bright spots widen that deviation: here it is taken from the lower quartile, which they hardly move. And a codec
-removes the finest detail first: the first plane grows quiet while blotches as large as spots remain, and everything seems to stand
+phone video. Bright spots widen that deviation: here it is taken from the median, which they hardly move. And a codec removes
+the finest detail first: the first plane grows quiet while blotches as large as spots remain, and everything seems to stand
 out. So the noise is what either plane tells, whichever tells more, and never less than the camera's own.
 """
 
@@ -16,8 +16,8 @@ from scipy.ndimage import maximum_filter1d
 
 from cellstorm.classical.filters import WaveletPlanes, wavelet_planes, white_noise_gain
 
-_QUARTILE: Final = 0.31864
-"""Of the absolute values of a standard normal distribution: a quarter of them are smaller."""
+_NORMAL: Final = 1.4826
+"""Standard deviation of a normal distribution whose median absolute deviation is 1."""
 _GAIN: Final = white_noise_gain()
 _LEAST_NOISE: Final = 1e-3  # photons: a camera without noise, in the dark
 
@@ -49,5 +49,5 @@ def _noise(photons: NDArray[np.float32], planes: WaveletPlanes, read_variance: f
 
 
 def _spread(plane: NDArray[np.float32]) -> NDArray[np.float32]:
-    """(frames,) standard deviation as the quieter pixels tell it; both planes have a mean of nearly zero."""
-    return np.asarray(np.quantile(np.abs(plane), 0.25, axis=(1, 2)) / _QUARTILE, np.float32)
+    """(frames,) standard deviation as the median tells it; both planes have a mean of nearly zero."""
+    return np.asarray(_NORMAL * np.median(np.abs(plane), axis=(1, 2)), np.float32)
