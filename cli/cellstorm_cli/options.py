@@ -8,7 +8,8 @@ import typer
 from pydantic import ValidationError
 
 from cellstorm.acquisitions import AcquisitionSettings
-from cellstorm.errors import InvalidSetting
+from cellstorm.errors import InvalidSetting, NotAllowed
+from cellstorm.settings import Settings
 
 PixelSize = Annotated[float, typer.Option("--pixel-size", metavar="NM", help="Camera pixel in the sample plane.")]
 Model = Annotated[str | None, typer.Option("--model", metavar="NAME", help="Generator, by its name in the zoo.")]
@@ -31,11 +32,31 @@ Name = Annotated[str | None, typer.Option("--name", help="Of the acquisition, fo
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, and nothing else there.")]
 Server = Annotated[str, typer.Option("--server", metavar="URL", help="Address of the gateway.")]
 Token = Annotated[
-    str,
-    typer.Option("--token", envvar="CELLSTORM_ADMIN_TOKEN", help="The admin's, printed when the server first started."),
+    str | None,
+    typer.Option(
+        "--token",
+        envvar="CELLSTORM_ADMIN_TOKEN",
+        help="The admin's, printed when the server first started; else read from CELLSTORM_DATA, on the server itself.",
+    ),
 ]
 
 DEFAULT_PIXEL_SIZE_NM = 100.0
+
+
+def find_token(given: str | None) -> str:
+    """The token that was given, or the one that a gateway of this user keeps on this machine.
+
+    Raises
+    ------
+    NotAllowed
+        If there is neither.
+    """
+    if given:
+        return given
+    try:
+        return Settings.load().admin_token_file.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise NotAllowed("this needs the admin's token: --token, or CELLSTORM_ADMIN_TOKEN") from error
 
 
 def acquisition_settings(

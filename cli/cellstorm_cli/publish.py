@@ -25,7 +25,7 @@ _FINISH_S = 600.0
 def publish(
     file: Annotated[Path, typer.Argument(help="A video, or a TIFF stack of 8 bits.")],
     server: options.Server,
-    token: options.Token,
+    token: options.Token = None,
     acquisition: Annotated[str | None, typer.Option(help="Continue this one instead of creating one.")] = None,
     fps: Annotated[
         float | None, typer.Option(min=0.1, max=240, help="Frames per second, in place of the file's.")
@@ -55,7 +55,9 @@ def publish(
 
     next(pictures(0))  # a file that cannot be played is refused before anything is asked of the gateway
     sent: list[tuple[int, float]] = []
-    job = _publish(GatewayClient(server, token), settings, acquisition, pictures, sent, keep_open, retry_for)
+    job = _publish(
+        GatewayClient(server, options.find_token(token)), settings, acquisition, pictures, sent, keep_open, retry_for
+    )
     result = asyncio.run(job)
     if sent_log is not None:
         sent_log.write_text("frame,sent_at\n" + "".join(f"{frame},{at:.6f}\n" for frame, at in sent))

@@ -31,8 +31,8 @@ _UPLOAD_TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0, read=180.0)
 def submit(
     file: Annotated[Path, typer.Argument(help="A video or a TIFF stack.")],
     server: options.Server,
-    token: options.Token,
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    token: options.Token = None,
     pixel_size: options.PixelSize = options.DEFAULT_PIXEL_SIZE_NM,
     model: options.Model = None,
     roi: options.Roi = None,
@@ -54,7 +54,9 @@ def submit(
     size = _size(file)
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        acquisition = asyncio.run(_submit(GatewayClient(server, token), settings, file, size, out, progress))
+        acquisition = asyncio.run(
+            _submit(GatewayClient(server, options.find_token(token)), settings, file, size, out, progress)
+        )
     if json:
         typer.echo(jsonlib.dumps({"folder": str(out), **acquisition.model_dump(mode="json")}))
     else:

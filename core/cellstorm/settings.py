@@ -72,6 +72,11 @@ class Settings(BaseSettings):
         default=3600, gt=0, description="A finished acquisition's bulk leaves Redis after so long."
     )
 
+    @property
+    def admin_token_file(self) -> Path:
+        """Where the admin's token is kept when none is given, readable by its owner alone."""
+        return self.data / "admin-token"
+
     @classmethod
     def load(cls, **overrides: object) -> Self:
         """From the environment; `overrides` win where they are not None.

@@ -22,7 +22,6 @@ from cellstorm.errors import AcquisitionNotFound, InvalidSetting, NotAllowed
 from cellstorm.settings import Settings
 from cellstorm_server.services import Current, Services
 
-ADMIN_TOKEN_FILE: Final = "admin-token"  # noqa: S105  # a file's name
 SUBPROTOCOL: Final = "cellstorm"
 _BEARER_SUBPROTOCOL: Final = "bearer."
 """Browsers cannot set a WebSocket's headers: they offer `cellstorm` and `bearer.TOKEN` as subprotocols."""
@@ -56,7 +55,7 @@ def admin_token(settings: Settings) -> AdminToken:
     """
     if settings.admin_token is not None:
         return AdminToken(settings.admin_token, is_new=False)
-    path = settings.data / ADMIN_TOKEN_FILE
+    path = settings.admin_token_file
     try:
         return _read_or_make(path)
     except OSError as error:

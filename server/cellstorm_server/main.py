@@ -11,7 +11,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from cellstorm.settings import Settings
-from cellstorm_server.access import ADMIN_TOKEN_FILE, admin_token
+from cellstorm_server.access import admin_token
 from cellstorm_server.app import check, create_app, say_farewell
 from cellstorm_server.patience import ImpatientProtocol
 
@@ -44,7 +44,7 @@ def run(settings: Settings) -> None:
     check(settings)
     admin = admin_token(settings)
     if admin.is_new:
-        path = settings.data / ADMIN_TOKEN_FILE
+        path = settings.admin_token_file
         print(f"admin token, shown this once and kept in {path}: {admin.token}", file=sys.stderr, flush=True)
     app = create_app(settings)
     config = uvicorn.Config(

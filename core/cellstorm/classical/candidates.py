@@ -23,19 +23,33 @@ _LEAST_NOISE: Final = 1e-3  # photons: a camera without noise, in the dark
 
 
 class Candidates(NamedTuple):
-    """(n,) each, sorted by frame, row, column."""
+    """(n,) each; as they are found, sorted by frame, row, column."""
 
     frame: NDArray[np.intp]
     row: NDArray[np.intp]
     column: NDArray[np.intp]
     significance: NDArray[np.float32]  # height in the second plane, in standard deviations that noise has there
 
+    def followed_by(self, others: Candidates) -> Candidates:
+        """Both, one after the other."""
+        return Candidates(
+            np.concatenate([self.frame, others.frame]),
+            np.concatenate([self.row, others.row]),
+            np.concatenate([self.column, others.column]),
+            np.concatenate([self.significance, others.significance]),
+        )
 
-def find_candidates(photons: NDArray[np.float32], read_variance: float, least_significance: float) -> Candidates:
-    """In each of the (frames, height, width) photons; `read_variance` in squared electrons."""
-    planes = wavelet_planes(photons)
-    noise = _noise(photons, planes, read_variance)
-    significance = planes.spots / (_GAIN.spots * noise[:, np.newaxis, np.newaxis])
+
+def find_candidates(
+    photons: NDArray[np.float32], explained: NDArray[np.float32], read_variance: float, least_significance: float
+) -> Candidates:
+    """In each of the (frames, height, width) photons, less those that are explained already.
+
+    `read_variance` is in squared electrons. Explained light leaves its shot noise behind.
+    """
+    planes = wavelet_planes(photons - explained)
+    noise = _noise(photons, planes, read_variance)[:, np.newaxis, np.newaxis]
+    significance = planes.spots / (_GAIN.spots * np.sqrt(noise**2 + explained))
     highest = maximum_filter1d(maximum_filter1d(significance, 3, axis=2), 3, axis=1)
     frame, row, column = np.nonzero((significance == highest) & (significance > least_significance))
     return Candidates(frame, row, column, significance[frame, row, column])

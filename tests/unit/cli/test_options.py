@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from cellstorm.acquisitions import FrameRange
-from cellstorm.errors import InvalidSetting
+from cellstorm.errors import InvalidSetting, NotAllowed
 from cellstorm.roi import RegionOfInterest
-from cellstorm_cli.options import acquisition_settings
+from cellstorm_cli.options import acquisition_settings, find_token
 
 NOT_GIVEN = {"name": None, "model": None, "roi": None, "frames": None, "camera": None}
 
@@ -44,3 +46,14 @@ def test_a_wrong_option_is_named(given: dict[str, str], told: str) -> None:
 def test_a_pixel_size_of_nothing_is_refused_under_the_options_name() -> None:
     with pytest.raises(InvalidSetting, match="--pixel-size: "):
         acquisition_settings(pixel_size_nm=0.0, **NOT_GIVEN)
+
+
+def test_the_token_is_the_one_given_else_the_one_kept_on_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CELLSTORM_DATA", str(tmp_path))
+    assert find_token("given") == "given"
+    with pytest.raises(NotAllowed, match="--token"):
+        find_token(None)
+    (tmp_path / "admin-token").write_text("kept\n")
+    assert find_token(None) == "kept"
