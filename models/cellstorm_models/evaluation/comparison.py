@@ -92,13 +92,14 @@ class Comparison:
 
     def narrowed(self, column: str, low: float, high: float) -> Comparison:
         """Only emitters whose `column` is in [low, high), with what was reported near them; phantoms belong to none."""
-        emitters, reports = self.emitters, self.reports
-        near = reports["nearest_nm"] < self.tolerance_nm
-        return Comparison(
-            emitters[(emitters[column] >= low) & (emitters[column] < high)],
-            reports[near & (reports[column] >= low) & (reports[column] < high)],
-            self.tolerance_nm,
-        )
+        near = self.reports[self.reports["nearest_nm"] < self.tolerance_nm]
+        emitters, reports = (rows[_between(rows[column], low, high)] for rows in (self.emitters, near))
+        return Comparison(emitters, reports, self.tolerance_nm)
+
+
+def _between(values: NDArray[np.float64], low: float, high: float) -> NDArray[np.bool_]:
+    """Infinite values are below an infinite `high`."""
+    return np.asarray((values >= low) & ((values < high) | np.isinf(high)))
 
 
 def pool(comparisons: Iterable[Comparison]) -> Comparison:

@@ -103,10 +103,9 @@ def by_density(comparison: Comparison) -> Mapping[str, Metrics]:
 
 def isolated(comparison: Comparison) -> Metrics:
     """Of emitters on throughout the frame with no other within ISOLATED_NM: those that the bound speaks of."""
-    alone = comparison.narrowed("neighbour_nm", ISOLATED_NM, np.inf)
-    nobody_near = comparison.emitters[np.isinf(comparison.emitters["neighbour_nm"])]
-    alone = Comparison(np.concatenate([alone.emitters, nobody_near]), alone.reports, alone.tolerance_nm)
-    return measure(alone.narrowed("on", _WHOLE_FRAME, np.inf))
+    return measure(
+        comparison.narrowed("neighbour_nm", ISOLATED_NM, np.inf).narrowed("on", _WHOLE_FRAME, np.inf)
+    )
 
 
 def _by(comparison: Comparison, column: str, edges: tuple[float, ...], unit: str) -> Mapping[str, Metrics]:

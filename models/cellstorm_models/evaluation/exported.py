@@ -1,4 +1,4 @@
-"""An exported generator, measured on recordings whose truth is known."""
+"""An exported generator, measured in short on recordings whose truth is known: for its card, at export."""
 
 from __future__ import annotations
 

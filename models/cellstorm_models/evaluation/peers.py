@@ -1,0 +1,122 @@
+"""What other programs reach on the same videos, from a table that was measured once.
+
+A program appears with several settings and thresholds. Of each, the row that counts for a video is the one with the best
+Jaccard there, whichever threshold that took (an upper bound, which nobody reaches who does not know the truth). To beat
+are the higher Jaccard and the lower RMSE of those rows.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from cellstorm.errors import InvalidInput
+
+_COLUMNS: Final = (
+    "program",
+    "video",
+    "jaccard_200",
+    "precision_200",
+    "recall_200",
+    "rmse_200_nm",
+    "localizations",
+    "near_200",
+    "mean_distance_nm",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRow:
+    """What one setting of one program reached on one video; None where it was not measured."""
+
+    program: str  # without its setting
+    setting: str
+    video: str
+    jaccard: float
+    detection_precision: float
+    recall: float
+    rmse_lateral_nm: float | None
+    localizations: int
+    near: int | None
+    near_mean_distance_nm: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What is to be beaten on a video, and who set it."""
+
+    jaccard: float
+    jaccard_by: str
+    rmse_lateral_nm: float | None
+    rmse_by: str | None
+
+
+Peers = Mapping[str, Mapping[str, PeerRow]]
+"""Each program's best row, by video and by program."""
+
+
+def read_peers(path: Path) -> Peers:
+    """From CSV.
+
+    Raises
+    ------
+    InvalidInput
+        If it is not a table of peers.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = [_row(cells) for cells in csv.DictReader(lines)]
+    except OSError as error:
+        raise InvalidInput(f"{path.name} cannot be read ({error.strerror}); check its name") from error
+    except (KeyError, ValueError) as error:
+        raise InvalidInput(f"{path.name} is not a table of peers: it needs the columns {', '.join(_COLUMNS)}") from error
+    return _best(rows)
+
+
+def bar(programs: Iterable[PeerRow]) -> Bar | None:
+    """What is to be beaten where each program's best row is given; None where there is none."""
+    rows = list(programs)
+    if not rows:
+        return None
+    surest = max(rows, key=lambda row: row.jaccard)
+    sharpest = min(
+        (row for row in rows if row.rmse_lateral_nm is not None), key=lambda row: row.rmse_lateral_nm or 0.0, default=None
+    )
+    return Bar(
+        surest.jaccard,
+        surest.program,
+        None if sharpest is None else sharpest.rmse_lateral_nm,
+        None if sharpest is None else sharpest.program,
+    )
+
+
+def _best(rows: Iterable[PeerRow]) -> Peers:
+    best: dict[str, dict[str, PeerRow]] = {}
+    for row in rows:
+        programs = best.setdefault(row.video, {})
+        if row.program not in programs or row.jaccard > programs[row.program].jaccard:
+            programs[row.program] = row
+    return best
+
+
+def _row(cells: Mapping[str, str]) -> PeerRow:
+    program, _, setting = cells["program"].partition(" ")
+    return PeerRow(
+        program=program,
+        setting=setting,
+        video=cells["video"],
+        jaccard=float(cells["jaccard_200"]),
+        detection_precision=float(cells["precision_200"]),
+        recall=float(cells["recall_200"]),
+        rmse_lateral_nm=_optional(cells["rmse_200_nm"]),
+        localizations=int(cells["localizations"]),
+        near=None if (near := _optional(cells["near_200"])) is None else round(near),
+        near_mean_distance_nm=_optional(cells["mean_distance_nm"]),
+    )
+
+
+def _optional(cell: str) -> float | None:
+    return float(cell) if cell else None
