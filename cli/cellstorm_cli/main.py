@@ -34,6 +34,7 @@ COMMANDS: Final = {
     "simulate": Command("models", "Simulate a recording of blinking molecules, with its truth."),
     "train": Command("models", "Train a generator on simulated, compressed recordings."),
     "export": Command("models", "Package a trained generator for the zoo."),
+    "evaluate": Command("evaluate", "Measure generators on recordings whose truth is known, as tables and figures."),
     "doctor": Command("doctor", "Tell what this machine can do, what is missing, and how to get it."),
 }
 

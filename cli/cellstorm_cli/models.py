@@ -83,6 +83,12 @@ def train(
     steps: Annotated[int | None, typer.Option(min=1, help="In place of minutes; repeatable to the bit.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed and steps, same generator.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Of the network; clips are made in a process besides.")] = 1,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint (best.pt) whose weights to begin with; a new schedule.")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-6, max=0.1, help="Highest; 0.003, or 0.001 with --start-from.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in the folder, with its own settings.")] = False,
 ) -> None:
     """Train a generator on simulated, compressed recordings."""
@@ -92,7 +98,14 @@ def train(
     if resume:
         trainer = training.resume(out)
     else:
-        config = training.TrainConfig(seed=seed, minutes=minutes, steps=steps, threads=threads)
+        config = training.TrainConfig(
+            seed=seed,
+            minutes=minutes,
+            steps=steps,
+            threads=threads,
+            learning_rate=learning_rate or (3e-3 if start_from is None else 1e-3),
+            start_from=None if start_from is None else str(start_from),
+        )
         trainer = training.begin(out, config)
     trainer.run(out, _report)
 

@@ -85,8 +85,8 @@ class _Child:
             log.warning("process ended", name=self.spec.name, code=code)
         elif now >= self._start_at:
             self._start_at = None
-            self.restarts += 1
             self.process = self._start()
+            self.restarts += 1
         return True
 
     def last_words(self) -> str:

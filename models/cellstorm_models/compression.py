@@ -33,6 +33,8 @@ class Compression:
     b_frames: int = 0
     low_latency: bool = False
     baseline: bool = False  # as most phones and browsers send
+    buffer_s: float | None = None  # holds the bitrate within so short a time, as live streams do
+    quantisers: tuple[int, int] | None = None  # least and greatest
     extra: tuple[tuple[str, str], ...] = ()  # x264 options beyond these
 
     def options(self, pixels: int) -> dict[str, str]:
@@ -41,7 +43,12 @@ class Compression:
         if self.bits_per_pixel is None:
             options["crf"] = str(self.crf)
         else:
-            options["b"] = str(max(1000, round(self.bits_per_pixel * pixels * FRAME_RATE)))
+            rate = max(1000, round(self.bits_per_pixel * pixels * FRAME_RATE))
+            options["b"] = str(rate)
+            if self.buffer_s is not None:
+                options |= {"maxrate": str(rate), "bufsize": str(round(rate * self.buffer_s))}
+        if self.quantisers is not None:
+            options |= dict(zip(("qmin", "qmax"), map(str, self.quantisers), strict=True))
         if self.low_latency:
             options["tune"] = "zerolatency"
         if self.baseline:

@@ -1,7 +1,7 @@
 """The likelihood of the truth under what the network says.
 
 After DECODE (Speiser et al., Nature Methods 2021): the number of emitters follows a Poisson-binomial distribution, taken as
-Gaussian; an emitter's position and brightness follow a mixture of the pixels' Gaussians, weighted by their
+Gaussian with heavier tails; an emitter's position and brightness follow a mixture of the pixels' Gaussians, weighted by their
 probabilities. A likelihood makes the stated uncertainties true, which a distance would not.
 """
 
@@ -20,6 +20,9 @@ from cellstorm_models.networks import Emitters
 
 _PATCH: Final = 2  # pixels around an emitter's own that may speak for it
 _LOST: Final = -12.0  # log-likelihood of an emitter that no pixel speaks for; bounds what one that nobody can see costs
+_FAR_OFF: Final = (
+    3.0  # standard deviations of the number of emitters, from where on its loss grows no faster than the error
+)
 _MIN_VARIANCE: Final = 0.05  # of the number of emitters; keeps an empty window's likelihood finite
 
 
@@ -78,7 +81,7 @@ def emitter_losses(output: Emitters, targets: Targets) -> Losses:
     probability = torch.sigmoid(output.logit) * targets.counted
     expected = probability.sum(dim=(1, 2))
     variance = (probability * (1 - probability)).sum(dim=(1, 2)) + _MIN_VARIANCE
-    count = 0.5 * (targets.number - expected) ** 2 / variance + 0.5 * torch.log(variance)
+    count = _robust_square((targets.number - expected) / torch.sqrt(variance)) + 0.5 * torch.log(variance)
     pixel = functional.binary_cross_entropy_with_logits(output.logit, targets.present, reduction="none")
     background_error = (output.background - targets.background) / output.scale
     position, psf = _emitter_terms(output, targets.care, expected)
@@ -110,6 +113,11 @@ def _emitter_terms(output: Emitters, care: Tensor, expected: Tensor) -> tuple[Te
         torch.log(output.psf_sigma[here]), torch.log(care[:, 5:6]).expand_as(joint), reduction="none", beta=0.1
     )
     return -likelihood, (responsible * width_error).sum(dim=1)
+
+
+def _robust_square(error: Tensor) -> Tensor:
+    """Half the square of small errors, but linear in large ones: one odd window must not throw the network off its way."""
+    return _FAR_OFF**2 * (torch.sqrt(1.0 + (error / _FAR_OFF) ** 2) - 1.0)
 
 
 def _log_gaussian(value: Tensor, mean: Tensor, sigma: Tensor) -> Tensor:

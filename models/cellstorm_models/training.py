@@ -44,6 +44,7 @@ class TrainConfig:
     pool_clips: int = 48  # windows of a batch come from these
     windows_per_clip: int = 40
     learning_rate: float = 3e-3
+    start_from: str | None = None  # a checkpoint whose weights the run begins with, in place of random ones
     warmup: float = 0.03  # share of the run
     exact_from: float = 0.9  # share of the run after which bfloat16 gives way to float32
     gradient_norm: float = 50.0
@@ -66,7 +67,7 @@ class TrainConfig:
         except FileNotFoundError as error:
             raise InvalidSetting(f"{run} holds no training run; leave --resume out to begin one") from error
         values["pixel_weight"] = tuple(values["pixel_weight"])
-        return cls(**{field.name: values[field.name] for field in fields(cls)})
+        return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
     def write(self, run: Path) -> None:
         (run / _CONFIG).write_text(json.dumps(asdict(self), indent=2) + "\n")
@@ -184,6 +185,22 @@ class Trainer:
         torch.save(state, partial)
         partial.replace(path)  # a run killed while it writes keeps its last checkpoint
 
+    def start_from(self, checkpoint: Path) -> None:
+        """Take over another run's weights and nothing else.
+
+        Raises
+        ------
+        InvalidSetting
+            If they are of another size.
+        """
+        weights = _load(checkpoint)["net"]
+        try:
+            self.net.load_state_dict(weights)
+        except RuntimeError as error:
+            raise InvalidSetting(
+                f"{checkpoint} does not fit a network of {self.config.channels} channels; start from one that does"
+            ) from error
+
     def restore(self, folder: Path) -> None:
         """Go on from the last checkpoint."""
         state = _load(folder / _LAST)
@@ -198,16 +215,19 @@ def begin(folder: Path, config: TrainConfig) -> Trainer:
     Raises
     ------
     InvalidSetting
-        If a run has been begun there.
+        If a run has been begun there, or the checkpoint to start from does not fit.
     """
     if (folder / _LAST).exists():
         raise InvalidSetting(
             f"{folder} already holds a training run; add --resume to go on with it, or choose another folder"
         )
+    trainer = Trainer(config)
+    if config.start_from is not None:
+        trainer.start_from(Path(config.start_from))
     folder.mkdir(parents=True, exist_ok=True)
     config.write(folder)
     (folder / _LOG).write_text(_LOG_HEADER + "\n")
-    return Trainer(config)
+    return trainer
 
 
 def resume(folder: Path) -> Trainer:

@@ -60,12 +60,22 @@ def test_the_reference_video_is_reconstructed_well_enough(shared: Path, tmp_path
     assert score(table, read_truth(shared / "bench" / "p1000.csv")).jaccard >= 0.7
 
 
-def test_live_equals_batch_row_by_row(video: Path, redis_url: str) -> None:
+def test_the_reference_video_is_reconstructed_without_a_network(shared: Path, tmp_path: Path) -> None:
+    video = shared / "bench" / "p1000_crf18.mp4"
+    assert reconstruct(video, "--out", tmp_path / "out", "--pixel-size", 100, "--model", "classical") == 0
+    table, _ = picasso.read(tmp_path / "out" / TABLE_HDF5)
+    assert score(table, read_truth(shared / "bench" / "p1000.csv")).jaccard >= 0.9
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["generator"]["name"], report["generator"]["sha256"]) == ("classical", None)
+
+
+@pytest.mark.parametrize("model", ["default", "classical"])
+def test_live_equals_batch_row_by_row(video: Path, redis_url: str, model: str) -> None:
     generators = WarmGenerators(None, threads=1)
     settings = AcquisitionSettings(
-        frames=FrameRange(start=3, stop=45), roi=RegionOfInterest(x=4, y=6, width=50, height=43)
+        model=model, frames=FrameRange(start=3, stop=45), roi=RegionOfInterest(x=4, y=6, width=50, height=43)
     )
-    batch = localize_recording(open_source(video), generators.get("default"), settings, lambda frames: None)
+    batch = localize_recording(open_source(video), generators.get(model), settings, lambda frames: None)
 
     store = Store.connect(redis_url)
     store.create("acquisition-1", settings, owner="gateway", token_digest="")

@@ -30,6 +30,10 @@ class Candidates(NamedTuple):
     column: NDArray[np.intp]
     significance: NDArray[np.float32]  # height in the second plane, in standard deviations that noise has there
 
+    def chosen(self, which: NDArray[np.intp]) -> Candidates:
+        """Those of these indices, in their order."""
+        return Candidates(self.frame[which], self.row[which], self.column[which], self.significance[which])
+
     def followed_by(self, others: Candidates) -> Candidates:
         """Both, one after the other."""
         return Candidates(

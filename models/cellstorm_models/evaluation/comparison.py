@@ -152,7 +152,8 @@ def _tell_found(emitters: NDArray[np.void], finds: Localizations, truth: Truth, 
     emitters["error_x_nm"][true] = finds["x_nm"] - truth["x_nm"][true]
     emitters["error_y_nm"][true] = finds["y_nm"] - truth["y_nm"][true]
     emitters["precision_nm"][true] = finds["precision_nm"]
-    emitters["photon_ratio"][true] = finds["photons"] / truth["photons"][true]
+    lit = truth["photons"][true] > 0
+    emitters["photon_ratio"][true[lit]] = finds["photons"][lit] / truth["photons"][true[lit]]
 
 
 def _reports(table: Localizations, truth: Truth, emitters: NDArray[np.void]) -> NDArray[np.void]:

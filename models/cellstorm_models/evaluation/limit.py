@@ -42,7 +42,7 @@ def position_limit_nm(photons: Floats, optics: Optics) -> Floats:
     lowest, highest = max(photons.min(), 1e-3), max(photons.max(), 1e-3)
     grid = np.geomspace(lowest, highest * (1.0 + 1e-9), _GRID)
     limits = np.array([_limit_nm(value, optics) for value in grid])
-    return np.exp(np.interp(np.log(np.maximum(photons, lowest)), np.log(grid), np.log(limits)))
+    return np.asarray(np.exp(np.interp(np.log(np.maximum(photons, lowest)), np.log(grid), np.log(limits))))
 
 
 def _limit_nm(photons: float, optics: Optics) -> float:
@@ -55,7 +55,7 @@ def fisher(photons: float, x_px: float, y_px: float, optics: Optics) -> Floats:
     """(4, 4) Fisher information of x, y (pixels from a pixel's centre), photons and background."""
     sigma_px = optics.psf_sigma_nm / optics.pixel_size_nm
     reach = int(np.ceil(_REACH_SIGMAS * sigma_px)) + 1
-    pixels = np.arange(-reach, reach + 1)
+    pixels = np.arange(-reach, reach + 1).astype(np.float64)
     share_x, slope_x = _profile(pixels - x_px, sigma_px)
     share_y, slope_y = _profile(pixels - y_px, sigma_px)
     spot = np.outer(share_y, share_x)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -103,21 +104,18 @@ def by_density(comparison: Comparison) -> Mapping[str, Metrics]:
 
 def isolated(comparison: Comparison) -> Metrics:
     """Of emitters on throughout the frame with no other within ISOLATED_NM: those that the bound speaks of."""
-    return measure(
-        comparison.narrowed("neighbour_nm", ISOLATED_NM, np.inf).narrowed("on", _WHOLE_FRAME, np.inf)
-    )
+    return measure(comparison.narrowed("neighbour_nm", ISOLATED_NM, np.inf).narrowed("on", _WHOLE_FRAME, np.inf))
 
 
 def _by(comparison: Comparison, column: str, edges: tuple[float, ...], unit: str) -> Mapping[str, Metrics]:
     groups = {}
-    for low, high in zip(edges, edges[1:], strict=False):
+    for low, high in pairwise(edges):
         name = f"over {low:g} {unit}" if np.isinf(high) else f"{low:g} to {high:g} {unit}"
         groups[name] = measure(comparison.narrowed(column, low, high))
     return groups
 
 
 def _or_none(reduce: Callable[[NDArray[np.float64]], float], values: NDArray[np.float64]) -> float | None:
-    if not len(values):
-        return None
-    reduced = float(reduce(values))
-    return None if np.isnan(reduced) else reduced
+    """Of what is known; None where nothing is."""
+    known = values[~np.isnan(values)]
+    return float(reduce(known)) if len(known) else None

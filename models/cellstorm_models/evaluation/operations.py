@@ -7,7 +7,7 @@ usual; what else a graph does is a few percent of that.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import onnx
@@ -35,7 +35,7 @@ def operations_per_frame(weights: Path, spec: GeneratorSpec, side_px: int = SIDE
     return 2 * sum(_multiplications(node, shapes, spec.name) for node in graph.node)
 
 
-def _fix_input(model: Any, shape: tuple[int, ...]) -> None:
+def _fix_input(model: onnx.ModelProto, shape: tuple[int, ...]) -> None:
     """Take a fixed shape in; forget what the graph says of shapes inside, which are then inferred."""
     graph = model.graph
     for dimension, side in zip(graph.input[0].type.tensor_type.shape.dim, shape, strict=True):
@@ -45,12 +45,14 @@ def _fix_input(model: Any, shape: tuple[int, ...]) -> None:
         output.type.tensor_type.ClearField("shape")
 
 
-def _multiplications(node: Any, shapes: dict[str, tuple[int, ...]], name: str) -> int:
+def _multiplications(node: onnx.NodeProto, shapes: dict[str, tuple[int, ...]], name: str) -> int:
     if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul"):
         return 0
     shape_in, weight, shape_out = (shapes.get(tensor, ()) for tensor in (*node.input[:2], node.output[0]))
     if not all(shape_in) or not all(weight) or not all(shape_out) or not (shape_in and weight and shape_out):
-        raise ModelUnavailable(f"generator {name}: the graph does not tell the shapes of its {node.op_type}; export it anew")
+        raise ModelUnavailable(
+            f"generator {name}: the graph does not tell the shapes of its {node.op_type}; export it anew"
+        )
     if node.op_type == "Conv":  # a kernel of (out, in / groups, height, width), at each pixel that comes out
         return int(np.prod(shape_out) * np.prod(weight[1:]))
     if node.op_type == "ConvTranspose":  # (in, out / groups, height, width), at each pixel that goes in

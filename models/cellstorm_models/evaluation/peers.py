@@ -72,7 +72,9 @@ def read_peers(path: Path) -> Peers:
     except OSError as error:
         raise InvalidInput(f"{path.name} cannot be read ({error.strerror}); check its name") from error
     except (KeyError, ValueError) as error:
-        raise InvalidInput(f"{path.name} is not a table of peers: it needs the columns {', '.join(_COLUMNS)}") from error
+        raise InvalidInput(
+            f"{path.name} is not a table of peers: it needs the columns {', '.join(_COLUMNS)}"
+        ) from error
     return _best(rows)
 
 
@@ -83,7 +85,9 @@ def bar(programs: Iterable[PeerRow]) -> Bar | None:
         return None
     surest = max(rows, key=lambda row: row.jaccard)
     sharpest = min(
-        (row for row in rows if row.rmse_lateral_nm is not None), key=lambda row: row.rmse_lateral_nm or 0.0, default=None
+        (row for row in rows if row.rmse_lateral_nm is not None),
+        key=lambda row: row.rmse_lateral_nm or 0.0,
+        default=None,
     )
     return Bar(
         surest.jaccard,

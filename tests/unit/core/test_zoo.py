@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from pathlib import Path
 
 import pytest
@@ -19,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def _publish(folder: Path, **changes: str | float) -> None:
+def _publish(folder: Path, **changes: str | float | None) -> None:
     folder.mkdir()
     weights = b"weights of " + folder.name.encode()
     (folder / "weights.onnx").write_bytes(weights)
@@ -84,6 +85,41 @@ def test_the_card_is_read_where_there_is_one(folder: Path) -> None:
     assert zoo.entry("first", folder).card() == ""
     (folder / "first" / "README.md").write_text("# First\n")
     assert zoo.entry("first", folder).card() == "# First\n"
+
+
+def test_a_generator_without_a_network_needs_no_weights(folder: Path) -> None:
+    _publish(folder / "plain", output="counts", sha256=None)
+    (folder / "plain" / "weights.onnx").unlink()
+    entry = zoo.entry("plain", folder)
+    entry.check()
+    assert entry.spec.sha256 is None
+    with pytest.raises(ModelUnavailable, match="no readable weights"):
+        entry.weights_path()
+
+
+def test_a_check_finds_weights_that_were_changed(folder: Path) -> None:
+    zoo.entry("first", folder).check()
+    (folder / "first" / "weights.onnx").write_bytes(b"others")
+    with pytest.raises(ModelUnavailable, match="not the published file"):
+        zoo.entry("first", folder).check()
+
+
+def test_the_classical_localizer_is_there_with_its_card() -> None:
+    entry = zoo.entry("classical")
+    entry.check()
+    assert entry.spec.output == "counts"
+    assert "Jaccard" in entry.card()
+
+
+@pytest.mark.parametrize("name", ["default", "classical"])
+def test_released_descriptions_are_valid_by_bioimage_ios_own_rules(name: str) -> None:
+    pytest.importorskip("bioimageio.spec", reason="needs the extra `train`")
+    from bioimageio.spec import load_description
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it advises; only its errors count
+        found = load_description(zoo.entry(name).folder / zoo.DESCRIPTION)
+    assert found.validation_summary.errors == []
 
 
 def test_the_released_generator_is_as_published() -> None:

@@ -51,6 +51,13 @@ def test_key_frames_come_as_often_as_asked(counts: NDArray[np.uint8]) -> None:
     assert [index for index, packet in enumerate(packets) if packet.is_keyframe] == [0, 10, 20]
 
 
+def test_a_live_stream_spends_its_bits_evenly(counts: NDArray[np.uint8]) -> None:
+    calm = np.concatenate([np.full_like(counts, 20), counts])  # an average could save bits for later
+    free = Compression(bits_per_pixel=0.3, key_interval=20)
+    live = replace(free, buffer_s=0.2, low_latency=True, baseline=True, quantisers=(10, 51))
+    assert _error(calm, live) > 1.2 * _error(calm, free)
+
+
 def test_options_reach_the_encoder() -> None:
     options = replace(
         Compression(bits_per_pixel=0.5, low_latency=True, baseline=True), extra=(("aq-mode", "0"),)

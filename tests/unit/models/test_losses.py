@@ -76,6 +76,13 @@ def test_windows_without_emitters_have_a_finite_loss_that_falls_with_the_phantom
     assert quiet.total(1.0) < noisy.total(1.0)
 
 
+def test_one_odd_window_has_a_bounded_pull_on_the_number_of_emitters() -> None:
+    """Twice as wrong may cost twice as much, not four times."""
+    emitters = [(0.0, 1.0 + (index % 14), 1.0 + index // 14, 100.0, 1.0, 1.4) for index in range(120)]
+    half, all_lost = (_losses(_says(logit=-12.0), *emitters[:count]).count for count in (60, 120))
+    assert all_lost < 2.2 * half
+
+
 def test_an_emitter_at_the_edge_looks_for_no_pixel_outside() -> None:
     corner = _losses(_says(), (0.0, 0.0, 15.0, 100.0, 1.0, 1.4))
     assert torch.isfinite(corner.position)

@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from cellstorm_models.image_processor import ImageProcessor
+from cellstorm_models.instability import Instability
 from cellstorm_models.simulation import SimulationConfig, simulate
 from cellstorm_models.structures import STRUCTURES, Structure, place
 
@@ -70,7 +72,97 @@ def test_a_deep_camera_is_not_cut_off_at_eight_bits() -> None:
 def test_corners_are_darker_with_vignetting() -> None:
     flat = replace(_CONFIG, background_unevenness=0.0, vignetting=0.5, emitters_per_frame=0.0)
     background = simulate(flat, np.random.default_rng(0)).background
-    assert background[0, 0] - 4.1 == pytest.approx(0.5 * (background.max() - 4.1), rel=0.02)
+    assert background.shape == (1, 48, 64)
+    assert background[0, 0, 0] - 4.1 == pytest.approx(0.5 * (background.max() - 4.1), rel=0.02)
+
+
+_EMPTY = replace(_CONFIG, emitters_per_frame=0.0, background_photons=30.0)
+
+
+@pytest.mark.parametrize(
+    "instability",
+    [
+        pytest.param(Instability(light=0.3), id="lamp"),
+        pytest.param(Instability(offset=-3.0), id="black level"),
+        pytest.param(Instability(background=0.8), id="background"),
+        pytest.param(Instability(drop=0.2, drop_period=8, drop_first=3), id="periodic drop"),
+    ],
+)
+def test_the_stated_background_follows_what_changes(instability: Instability) -> None:
+    recording = simulate(replace(_EMPTY, instability=instability), np.random.default_rng(1))
+    assert recording.background.shape == recording.counts.shape
+    noise = recording.counts - recording.background
+    by_frame = recording.background.mean(axis=(1, 2))
+    np.testing.assert_allclose(recording.counts.mean(axis=(1, 2)), by_frame, atol=0.6)
+    left = noise[:, :, :32].mean(axis=(1, 2))  # a field that moved would leave one half too bright
+    np.testing.assert_allclose(left, 0, atol=0.9)
+    assert np.abs(recording.background - recording.background[0]).max() > 2
+
+
+def test_drift_moves_emitters_and_their_truth() -> None:
+    still = replace(_CONFIG, frames=60, fluorophores=1, structure="uniform", on_time_frames=200.0, emitters_per_frame=3.0)
+    moving = replace(still, instability=Instability(drift_px=(0.1, -0.05)))
+    first, second = (simulate(config, np.random.default_rng(4)).truth for config in (still, moving))
+    together = min(len(first), len(second))
+    assert together > 30
+    moved = second["x_nm"][:together] - first["x_nm"][:together]
+    np.testing.assert_allclose(moved, 10.0 * first["frame"][:together], atol=1e-6)
+
+
+def test_repeated_frames_show_the_same_and_have_the_same_truth() -> None:
+    config = replace(_CONFIG, processor=ImageProcessor(repeated=0.4, dropped=0.2))
+    recording = simulate(config, np.random.default_rng(2))
+    same = [index for index in range(1, 40) if np.array_equal(recording.counts[index], recording.counts[index - 1])]
+    assert 8 < len(same) < 25
+    for index in same:
+        before, here = (recording.truth[recording.truth["frame"] == frame] for frame in (index - 1, index))
+        np.testing.assert_array_equal(before["x_nm"], here["x_nm"])
+
+
+@pytest.mark.parametrize(
+    "processor",
+    [
+        pytest.param(ImageProcessor(scale=1.1), id="enlarged"),
+        pytest.param(ImageProcessor(scale=0.9), id="reduced"),
+        pytest.param(ImageProcessor(gamma=0.8), id="gamma"),
+        pytest.param(ImageProcessor(black=20.0), id="black"),
+        pytest.param(ImageProcessor(denoise=0.6, sharpen=0.5), id="filters"),
+    ],
+)
+def test_light_and_place_stay_true_through_the_image_processor(processor: ImageProcessor) -> None:
+    config = replace(
+        _CONFIG,
+        fluorophores=1,
+        structure="star",
+        photons=300.0,
+        background_photons=40.0,
+        background_unevenness=0.0,
+        read_noise=0.1,
+        offset=0.0,
+        processor=processor,
+    )
+    recording = simulate(config, np.random.default_rng(7))
+    light = (recording.counts - recording.background).sum(axis=0)
+    row, column = (round(float(recording.truth[axis][0]) / 100) for axis in ("y_nm", "x_nm"))
+    around = light[row - 6 : row + 7, column - 6 : column + 7]
+    assert around.sum() == pytest.approx(recording.signal_counts.sum(), rel=0.1)
+    steps = np.arange(-6, 7)
+    x = column + (around.sum(axis=0) * steps).sum() / around.sum()
+    assert x * 100 == pytest.approx(recording.truth["x_nm"][0], abs=20)
+
+
+def test_defects_of_the_sensor_stay_where_they_are() -> None:
+    config = replace(_EMPTY, pixel_gain_spread=0.1, pixel_offset_spread=2.0, hot_pixels=3)
+    counts = simulate(config, np.random.default_rng(0)).counts.astype(float)
+    first, second = counts[:20].mean(axis=0), counts[20:].mean(axis=0)
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.8
+    assert 1 <= (first > np.median(first) + 15).sum() <= 3
+
+
+def test_structure_in_the_background_is_brighter_where_the_fluorophores_are() -> None:
+    config = replace(_EMPTY, structure="star", background_structure=0.5, background_unevenness=0.0)
+    background = simulate(config, np.random.default_rng(0)).background[0]
+    assert background[24, 32] > 1.5 * background[2, 2]
 
 
 @pytest.mark.parametrize("structure", STRUCTURES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -66,6 +67,21 @@ def test_a_run_logs_each_evaluation(run: Path) -> None:
 def test_a_run_is_not_begun_over_another(run: Path) -> None:
     with pytest.raises(InvalidSetting, match="--resume"):
         begin(run, _TINY)
+
+
+def test_a_run_may_begin_with_the_weights_of_another(run: Path, tmp_path: Path) -> None:
+    warm = begin(tmp_path / "warm", replace(_TINY, seed=5, start_from=str(run / "best.pt")))
+    best, _ = best_network(run)
+    for name, value in best.state_dict().items():
+        assert torch.equal(value, warm.net.state_dict()[name]), name
+    assert (warm.step, warm.cpu_s) == (0, 0.0)
+    assert TrainConfig.read(tmp_path / "warm").start_from == str(run / "best.pt")
+
+
+def test_weights_of_another_size_are_refused_and_nothing_is_written(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="8 channels"):
+        begin(tmp_path / "wide", replace(_TINY, channels=8, start_from=str(run / "best.pt")))
+    assert not (tmp_path / "wide").exists()
 
 
 def test_a_run_that_was_not_begun_cannot_be_resumed(tmp_path: Path) -> None:

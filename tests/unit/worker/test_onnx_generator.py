@@ -83,6 +83,20 @@ def test_a_generator_is_loaded_once_and_kept(spec: GeneratorSpec) -> None:
     assert generators.get("default").spec == spec
 
 
+def test_a_generator_without_a_network_needs_no_runtime() -> None:
+    generator = WarmGenerators(None, provider="cuda").get("classical")
+    shown = np.random.default_rng(1).poisson(20, (2, 1, 13, 10)).astype(np.float32)
+    np.testing.assert_array_equal(generator.predict(shown), shown)
+
+
+def test_a_network_whose_output_is_of_another_kind_than_its_package_says_is_refused(
+    spec: GeneratorSpec, weights: bytes
+) -> None:
+    other = spec.model_copy(update={"output": "map", "precision_px": 0.2})
+    with pytest.raises(ModelUnavailable, match="not what its package says"):
+        OnnxGenerator(other, weights)
+
+
 def test_only_the_generators_used_last_are_kept(tmp_path: Path) -> None:
     names = ["a", "b", "c", "d"]
     for name in names:

@@ -1,0 +1,77 @@
+"""Everything that a run depends on, in one printable value. Defaults are the paper's where it gives a figure."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final, Literal, get_args
+
+from cellstorm.errors import InvalidSetting
+from cellstorm_models.adversarial.objectives import Weights
+
+Kind = Literal["pix2pix", "enhance"]
+"""pix2pix: from a frame to a localization map on the upsampled grid. enhance: from a frame to a clean frame."""
+KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
+
+CONFIG: Final = "config.json"
+
+
+@dataclass(frozen=True, slots=True)
+class AdversarialConfig:
+    """One run. "Paper" is Diederich et al., PLoS ONE 14, e0209827, with its earlier version on bioRxiv."""
+
+    generator: Kind
+    seed: int = 2
+    steps: int = 40_000  # the paper: 15,000 samples, 10 epochs, 4 at a time: 37,500
+    batch: int = 4  # as the paper
+    side_px: int = 64  # of a training window; 5x upsampled 320 pixels, the paper's are 256
+    filters: int = 32  # of the first layer, of generator and discriminator, as the paper
+    learning_rate: float = 1e-4  # as the paper
+    beta: float = 0.25  # Adam's momentum, as the paper
+    weights: Weights = field(default_factory=Weights)
+    silent_steps: int = 1000  # first steps without the adversarial term, as the paper
+    silent_every: int = 3  # afterwards it is left out of each so many, as the paper
+    pool_clips: int = 48  # windows of a batch come from these
+    windows_per_clip: int = 40
+    evaluate_every: int = 1000
+    validation_clips: int = 32
+    validation_windows: int = 128
+
+    @classmethod
+    def of(cls, generator: Kind) -> AdversarialConfig:
+        """The paper's settings for that generator."""
+        return cls(generator=generator, weights=Weights.of(sparse=generator == "pix2pix"))
+
+    def adversarial(self, step: int) -> bool:
+        """Whether the adversarial term counts in that step (from 0).
+
+        The paper: "we kept lambda_cGAN = 0 for the first 1000 and then every third iterations".
+        """
+        return step >= self.silent_steps and (step - self.silent_steps) % self.silent_every != 0
+
+    def write(self, run: Path) -> None:
+        (run / CONFIG).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, run: Path) -> AdversarialConfig:
+        """Of a run that was begun.
+
+        Raises
+        ------
+        InvalidSetting
+            If there is none in that folder, or it trains another kind of generator.
+        """
+        try:
+            values = json.loads((run / CONFIG).read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise InvalidSetting(f"{run} holds no training run; leave --resume out to begin one") from error
+        if values.get("generator") not in KINDS:
+            raise InvalidSetting(f"{run} trains another kind of generator; name it with --generator")
+        return cls(**{**values, "weights": Weights(**values["weights"])})
+
+
+def is_adversarial(run: Path) -> bool:
+    """Whether the run in that folder, if any, is one of these."""
+    path = run / CONFIG
+    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("generator") in KINDS

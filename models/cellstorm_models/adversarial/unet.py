@@ -1,0 +1,149 @@
+"""The generator: a U-Net from one frame in counts to a picture in counts, on the same grid or a finer one.
+
+Halving by strided convolutions, doubling by nearest-neighbour resizing and convolution, which leaves no checkerboard (Odena et
+al. 2016). Four halvings see 22 camera pixels on the grid five times finer, more than a macroblock of H.264; what is
+farther away tells nothing of a molecule. No layer normalises: across a batch, frames would depend on their neighbours; over
+a frame, the noise of an empty one would be raised to what molecules are in others.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from cellstorm.generator import OutputKind
+from cellstorm_models.adversarial.config import Kind
+
+SIZE_MULTIPLE: Final = 16
+"""Height and width in camera pixels must be multiples of it: four halvings."""
+UPSAMPLING: Final = 5
+
+_HALVINGS: Final = 4
+_LEAK: Final = 0.2
+_LEAST_SCALE_COUNTS: Final = 0.5  # a hard-compressed video may have no noise at all
+_MEAN_PX: Final = 8
+_MAP_UNIT: Final = 100.0  # of noise: the light of a faint molecule, which a pixel of a map may hold alone
+_FRAME_UNIT: Final = 10.0  # of noise: a molecule's light is spread over many pixels of a frame
+_DARK: Final = -4.0  # where a map's pixels start, before softplus
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Frames taken apart, each by itself: counts = background + scale * contrast."""
+
+    contrast: Tensor  # (batch, 1, height, width)
+    background: Tensor  # (batch, 1, height, width) counts, smooth
+    scale: Tensor  # (batch, 1, 1, 1) counts, of the noise
+
+    @classmethod
+    def of(cls, counts: Tensor) -> Frame:
+        """Of (batch, 1, height, width) counts."""
+        background = _local_mean(counts)
+        scale = _noise_scale(counts)
+        return cls((counts - background) / scale, background, scale)
+
+
+class FrameNet(nn.Module):
+    """`pix2pix` or `enhance`."""
+
+    def __init__(self, kind: Kind, filters: int = 32) -> None:
+        super().__init__()
+        self.output: Final[OutputKind] = "map" if kind == "pix2pix" else "frames"
+        self.upsampling: Final = UPSAMPLING if kind == "pix2pix" else 1
+        self.unet = UNet(filters)
+        with torch.no_grad():
+            assert self.unet.last.bias is not None
+            self.unet.last.bias.fill_(_DARK if self.output == "map" else 0.0)
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """(batch, 1, height, width) counts to what GeneratorSpec says of `output`, in counts."""
+        frame = Frame.of(windows)
+        picture = self.picture(self.seen(frame))
+        if self.output == "map":
+            return frame.scale * picture
+        return frame.background + frame.scale * picture
+
+    def seen(self, frame: Frame) -> Tensor:
+        """The contrast on the grid of the output: what generator and discriminator look at, the paper's x."""
+        if self.upsampling == 1:
+            return frame.contrast
+        factor = float(self.upsampling)
+        return functional.interpolate(frame.contrast, scale_factor=factor, mode="bilinear", align_corners=False)
+
+    def picture(self, seen: Tensor) -> Tensor:
+        """The paper's G(x), in units of the frame's noise; a map holds no negative light."""
+        raw = self.unet(seen)
+        return _MAP_UNIT * functional.softplus(raw) if self.output == "map" else _FRAME_UNIT * raw
+
+
+class UNet(nn.Module):
+    """(batch, 1, height, width) to likewise."""
+
+    def __init__(self, filters: int) -> None:
+        super().__init__()
+        widths = [filters << level for level in range(_HALVINGS)]
+        self.falls = nn.ModuleList(_fall(*pair) for pair in zip([1, *widths[:-1]], widths, strict=True))
+        self.bottom = _convolution(widths[-1], widths[-1])
+        # what is skipped to a level doubles what rises to it, but at the bottom
+        inputs = [widths[-1], *(2 * width for width in reversed(widths[:-1]))]
+        outputs = [*reversed(widths[:-1]), filters // 2]
+        self.rises = nn.ModuleList(_convolution(*pair) for pair in zip(inputs, outputs, strict=True))
+        self.fine = _convolution(filters // 2 + 1, filters // 2)
+        self.last = nn.Conv2d(filters // 2, 1, 3, padding=1)
+        _start(self)
+
+    def forward(self, seen: Tensor) -> Tensor:
+        skipped = []
+        features = seen
+        for fall in self.falls:
+            features = fall(features)
+            skipped.append(features)
+        features = self.bottom(skipped.pop())
+        for rise in self.rises:
+            features = rise(functional.interpolate(features, scale_factor=2.0, mode="nearest"))
+            # the frame itself is the last skip: half-size features alone know too little of single pixels
+            features = torch.cat([features, skipped.pop() if skipped else seen], dim=1)
+        features = self.fine(features)
+        with torch.autocast(seen.device.type, enabled=False):  # eight bits of mantissa would show in the light
+            picture: Tensor = self.last(features.float())
+        return picture
+
+
+def _fall(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 4, stride=2, padding=1), nn.LeakyReLU(_LEAK))
+
+
+def _convolution(inputs: int, outputs: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU())
+
+
+def _start(net: UNet) -> None:
+    """He's initialisation; the last layer starts near nothing."""
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d):
+            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
+            assert layer.bias is not None
+            nn.init.zeros_(layer.bias)
+    with torch.no_grad():
+        net.last.weight.mul_(0.1)
+
+
+def _local_mean(counts: Tensor) -> Tensor:
+    """(batch, 1, height, width) smooth brightness: means of 8x8 pixels, over 5x5 of them."""
+    coarse = functional.avg_pool2d(counts, _MEAN_PX)
+    smooth = functional.avg_pool2d(coarse, 5, stride=1, padding=2, count_include_pad=False)
+    return functional.interpolate(smooth, scale_factor=float(_MEAN_PX), mode="bilinear", align_corners=False)
+
+
+def _noise_scale(counts: Tensor) -> Tensor:
+    """(batch, 1, 1, 1) counts: a typical difference of neighbouring pixels.
+
+    The squared mean of square roots: the few large differences that emitters make count for little.
+    """
+    steps = torch.abs(counts[..., 1:] - counts[..., :-1])
+    typical = torch.sqrt(steps + 1e-3).mean(dim=(1, 2, 3), keepdim=True) ** 2
+    return torch.clamp(typical, min=_LEAST_SCALE_COUNTS)

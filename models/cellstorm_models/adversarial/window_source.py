@@ -1,0 +1,87 @@
+"""Training windows from clips that are made on many cores, a step's windows always the same.
+
+Which clips a step draws from follows from its number, and a clip from its own number: however many processes make them, and
+wherever a run was interrupted, it sees the same data.
+"""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from types import TracebackType
+from typing import Final, Self
+
+import numpy as np
+
+from cellstorm_models.adversarial.config import AdversarialConfig
+from cellstorm_models.clips import Clip, WindowBatch, make_clip, sample_windows
+
+_AHEAD: Final = 4  # clips for each process that are under way or wait for the trainer
+_LOOK_S: Final = 5.0
+
+
+class WindowSource:
+    """Batches of steps `first_step`, first_step + 1, …; to be used in a `with` statement."""
+
+    def __init__(self, config: AdversarialConfig, first_step: int, processes: int) -> None:
+        """With no processes, clips are made in this one."""
+        self._config = config
+        self._step = first_step
+        self._executor = _executor(processes) if processes else None
+        self._clips = self._made(self._clips_before(max(0, first_step - 1)), _AHEAD * processes)
+        self._pool: deque[Clip] = deque(maxlen=config.pool_clips)
+
+    def __enter__(self) -> Self:
+        self._pool.extend(itertools.islice(self._clips, self._config.pool_clips))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._executor is not None:
+            self._executor.shutdown(cancel_futures=True)
+
+    def take(self) -> WindowBatch:
+        """The next step's windows."""
+        new = self._clips_before(self._step) - self._clips_before(max(0, self._step - 1))
+        self._pool.extend(itertools.islice(self._clips, new))
+        rng = np.random.default_rng([self._config.seed, self._step, 1])
+        self._step += 1
+        return sample_windows(list(self._pool), self._config.batch, self._config.side_px, rng)
+
+    def _clips_before(self, step: int) -> int:
+        return step * self._config.batch // self._config.windows_per_clip
+
+    def _made(self, first: int, ahead: int) -> Iterator[Clip]:
+        """Clips in the order of their numbers; `ahead` of them are asked for before they are wanted."""
+        numbers = itertools.count(first)
+        if self._executor is None:
+            yield from (make_clip(self._config.seed, number) for number in numbers)
+            return
+        asked: deque[Future[Clip]] = deque()
+        for number in numbers:
+            asked.append(self._executor.submit(make_clip, self._config.seed, number))
+            if len(asked) > ahead:
+                yield asked.popleft().result()
+
+
+def _executor(processes: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")  # a forked child of a process that runs torch may hang
+    return ProcessPoolExecutor(processes, context, initializer=_end_with, initargs=(os.getpid(),))
+
+
+def _end_with(parent: int) -> None:
+    """A trainer that was killed cannot end its processes: each looks after it."""
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_S)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
