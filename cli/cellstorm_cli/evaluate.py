@@ -192,12 +192,11 @@ def _nominal_photons(truth: Truth) -> float:
 
 def _pairs(bench: Path | None, videos: list[Path], truths: list[Path], pixel_sizes_nm: list[float]) -> list[Pair]:
     sizes = pixel_sizes_nm or [options.DEFAULT_PIXEL_SIZE_NM]
-    if bench is None and not videos:
-        raise InvalidInput("there is nothing to measure on: name --bench FOLDER, or --video with its --truth")
-    if bench is not None and len(sizes) > 1 and not videos:
+    if (bench is None) == (not videos and not truths):
+        raise InvalidInput("name what to measure on: either --bench FOLDER, or --video with its --truth")
+    if bench is not None and len(sizes) > 1:
         raise InvalidInput("a bench has one pixel size; name --pixel-size once")
-    pairs = [] if bench is None else bench_pairs(bench, sizes[0])
-    pairs += named_pairs(videos, truths, sizes)
+    pairs = named_pairs(videos, truths, sizes) if bench is None else bench_pairs(bench, sizes[0])
     names = [pair.name for pair in pairs]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:

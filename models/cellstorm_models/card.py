@@ -22,7 +22,7 @@ from cellstorm_models.evaluation import (
 from cellstorm_models.simulation import SimulationConfig
 from cellstorm_models.training import TrainConfig
 
-_EMPTY: Final = (Compression(crf=23), Compression(crf=28), Compression(crf=33), Compression(bits_per_pixel=0.1))
+_EMPTY: Final = (*(Compression(crf=crf) for crf in (18, 23, 28, 33)), Compression(bits_per_pixel=0.1))
 _PSF_SIGMAS_PX: Final = (1.0, 1.2, 1.4, 1.6, 1.8)
 
 _TEXT: Final = """\
@@ -33,14 +33,18 @@ frames in counts and predicts, for each pixel of the middle one, an emitter's pr
 uncertainties and spot width. Normalisation is inside the graph. Threshold of the probability: {threshold}.
 
 ## Training
-Simulated recordings only, most of them through H.264 (x264; constant rate factors 16 to 34, average bitrates of 0.04 to
-0.4 bits per pixel, key frames 10 to 60 frames apart), one in eight without any emitter: spots of 0.95 to 2.0 pixels, 50 to
-2000 photons, 3 to 40 background photons per pixel, 0 to overlapping density, 8-bit cameras of many gains and offsets and
-some of 16 bits. Every clip is fresh. The loss is the likelihood of the truth (after DECODE, Speiser et al. 2021). Afterwards the stated
-uncertainties were multiplied by {sigma_factor:.2f}, which makes them true on clips that training never saw.
+Simulated recordings only. Two in five are plain: round spots of 0.95 to 2.0 pixels, 50 to 2000 photons, 3 to 40 background
+photons per pixel, up to overlapping density, 8-bit cameras of many gains and offsets and some of 16 bits, through x264 (constant
+rate factors 16 to 34, average bitrates of 0.04 to 0.4 bits per pixel, key frames 10 to 60 frames apart). The others have, each
+with its own chance: astigmatism, halos, emitters in depth and far out of focus; drift, changing light, black level and background,
+periodic drops; structure in the background, fixed pattern, hot pixels; a phone's scaling, denoising, sharpening, tone curve,
+clipped blacks, repeated and dropped frames; live streams (baseline, constant bitrate, a key frame a second) and encoding twice. A
+fifth is empty or nearly so. Every clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood
+of the truth (after DECODE, Speiser et al. 2021). Afterwards the stated uncertainties were multiplied by {sigma_factor:.2f}, which makes
+them true on clips that training never saw.
 
-{minutes:.1f} processor minutes, {step} steps, on {threads} core(s) and one more for the clips ({machine}); seed {seed};
-validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}`.
+{minutes:.1f} processor minutes, {step} steps, on {threads} core(s) and one more for the clips ({machine}); seed {seed}; {beginning};
+validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{start_option}`.
 
 ## Measured
 Optimal matching within {tolerance:.0f} nm. {milliseconds:.1f} ms of processor time for a frame of 128x128 pixels, on one core.
@@ -77,6 +81,8 @@ def write_card(
         threads=config.threads,
         seed=config.seed,
         budget=config.minutes,
+        beginning="from random weights" if config.start_from is None else "from another run's weights",
+        start_option="" if config.start_from is None else " --start-from CHECKPOINT",
         minutes=reached["cpu_s"] / 60,
         step=reached["step"],
         best=reached["best"],

@@ -24,6 +24,7 @@ from cellstorm_models.clip_stream import ClipStream
 from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
 from cellstorm_models.losses import Losses, emitter_losses, to_targets
 from cellstorm_models.networks import EmitterNet
+from cellstorm_models.variety import Variety
 
 _VALIDATION_SEED: Final = 1_000_003  # the same clips for every run, so that runs compare
 _LAST, _BEST, _LOG, _CONFIG = "last.pt", "best.pt", "log.csv", "config.json"
@@ -32,7 +33,7 @@ _LOG_HEADER: Final = "step,cpu_minutes,learning_rate,train,validation,count,posi
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """Defaults reproduce the released generator but for `minutes`."""
+    """Defaults are the first released generator's; each checkpoint has its own beside it."""
 
     seed: int = 2
     minutes: float = 38.0  # processor time, of all processes
@@ -70,7 +71,9 @@ class TrainConfig:
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
     def write(self, run: Path) -> None:
-        (run / _CONFIG).write_text(json.dumps(asdict(self), indent=2) + "\n")
+        """Beside what the run's clips are drawn from, for the record."""
+        values = {**asdict(self), "variety": asdict(Variety())}
+        (run / _CONFIG).write_text(json.dumps(values, indent=2) + "\n")
 
 
 @dataclass(frozen=True, slots=True)

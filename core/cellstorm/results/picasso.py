@@ -8,6 +8,7 @@ both times), everything else exactly.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -19,7 +20,9 @@ import yaml
 from cellstorm.camera import Camera
 from cellstorm.errors import InvalidInput
 from cellstorm.localizations import COLUMNS, LOCALIZATION, Localizations
+from cellstorm.results.imported import ImportedTable, Values, assemble, checked_pixel_size_nm
 
+PROGRAM: Final = "Picasso"
 _TWINS: Final = {"lpx": "lpy", "sx": "sy"}
 """Picasso has these for x and y; ours are round."""
 _BATCH_ROWS: Final = 2**18
@@ -98,6 +101,49 @@ def read(path: Path) -> tuple[Localizations, TableInfo]:
             f"{path.name} and its .yaml are not a table that cellSTORM has written; write it anew with reconstruct"
         ) from error
     return localizations, info
+
+
+def read_foreign(path: Path, pixel_size_nm: float | None = None) -> ImportedTable:
+    """The table in `path` that Picasso or another program has made; frames, where linked ones are means, are rounded.
+
+    `pixel_size_nm` where no .yaml beside it tells.
+
+    Raises
+    ------
+    InvalidInput
+        If it is damaged, lacks a position or a frame, or the pixel size is not known.
+    """
+    try:
+        with suppress(FileNotFoundError):
+            pixel_size_nm = _read_pixel_size_nm(path.with_suffix(".yaml")) or pixel_size_nm
+        known_nm = checked_pixel_size_nm(path.name, PROGRAM, pixel_size_nm)
+        with h5py.File(path) as file:
+            rows = file["locs"][:]
+        columns = {
+            column.name: _mean_of_twins(rows, column.picasso) * (known_nm if column.unit == "nm" else 1.0)
+            for column in COLUMNS
+            if column.picasso in rows.dtype.names
+        }
+        return ImportedTable(assemble(path.name, columns), known_nm, PROGRAM)
+    except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
+        raise InvalidInput(
+            f"{path.name} is damaged or no Picasso table with frame, x and y ({error}); save it anew"
+        ) from error
+
+
+def _mean_of_twins(rows: Localizations, name: str) -> Values:
+    values: Values = rows[name].astype(np.float64)
+    twin = _TWINS.get(name, "")
+    if twin in (rows.dtype.names or ()):
+        values = (values + rows[twin].astype(np.float64)) / 2
+    return values
+
+
+def _read_pixel_size_nm(path: Path) -> float | None:
+    """Where any of its documents tells; Picasso appends one with each step of processing."""
+    with path.open(encoding="utf-8") as file:
+        told = [document.get("Pixelsize") for document in yaml.safe_load_all(file) if isinstance(document, dict)]
+    return next((float(value) for value in told if value), None)
 
 
 def _read_info(path: Path) -> TableInfo:

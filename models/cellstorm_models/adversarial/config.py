@@ -32,6 +32,7 @@ class AdversarialConfig:
     weights: Weights = field(default_factory=Weights)
     silent_steps: int = 1000  # first steps without the adversarial term, as the paper
     silent_every: int = 3  # afterwards it is left out of each so many, as the paper
+    threads: int = 1  # of the networks, where they train on a processor; part of what makes a run repeatable
     pool_clips: int = 48  # windows of a batch come from these
     windows_per_clip: int = 40
     evaluate_every: int = 1000

@@ -110,11 +110,13 @@ def read(table: Localizations, truth: Truth) -> Reading:
     counted = np.ones(len(table), bool)
     counted[ignored] = False  # neither right nor wrong
     brightest_first = np.argsort(-table["photons"], kind="stable")
+    light = table["photons"][brightest_first]
     matched = np.cumsum(right[brightest_first])
     reported = np.cumsum(counted[brightest_first])
     jaccard = matched / (cared_for + reported - matched)
+    jaccard[:-1][light[:-1] == light[1:]] = 0.0  # no threshold parts equals
     best = int(jaccard.argmax())
-    least = float(table["photons"][brightest_first[best]])
+    least = float(light[best])
 
     kept = table["photons"][found] >= least
     estimate, reference = table[found[kept]], truth[true[kept]]

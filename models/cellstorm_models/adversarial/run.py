@@ -7,6 +7,7 @@ often the run was interrupted; on a GPU sums are added in any order, and bfloat1
 from __future__ import annotations
 
 import math
+import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -47,6 +48,7 @@ class Trainer:
 
     def __init__(self, config: AdversarialConfig, device: torch.device) -> None:
         torch.manual_seed(config.seed)
+        torch.set_num_threads(config.threads)
         self.config = config
         self.step = 0
         self.best = -math.inf
@@ -148,8 +150,9 @@ class Trainer:
         losses = GeneratorLosses(likeness_loss(self._view(truth), self._view(picture)), sparsity_loss(picture), None)
         return losses.total(self.config.weights).item()
 
-    def _progress(self) -> dict[str, float]:
-        return {"step": self.step, "seconds": self._seconds, "best": self.best}
+    def _progress(self) -> dict[str, Any]:
+        machine = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else platform.machine()
+        return {"step": self.step, "seconds": self._seconds, "best": self.best, "machine": machine}
 
     def _state(self) -> dict[str, Any]:
         return {
@@ -201,12 +204,12 @@ def resume(folder: Path, device: torch.device) -> Trainer:
 
 
 def best_network(folder: Path) -> tuple[FrameNet, dict[str, Any]]:
-    """The network of a run that did best in validation, and its checkpoint's `step`, `seconds` and `best`."""
+    """The network of a run that did best in validation, and its checkpoint's `step`, `seconds`, `best` and `machine`."""
     config = AdversarialConfig.read(folder)
     state = _load(folder / BEST, torch.device("cpu"))
     net = FrameNet(config.generator, config.filters)
     net.load_state_dict(state["generator"])
-    return net.eval(), {key: state[key] for key in ("step", "seconds", "best")}
+    return net.eval(), {key: state[key] for key in ("step", "seconds", "best", "machine")}
 
 
 def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:

@@ -1,8 +1,9 @@
 """What the generators shall draw: the truth of training windows as localization maps or as clean frames.
 
 Camera pixel (0, 0) has its centre at (0, 0). On a grid u times finer, pixel i lies at (i + 1/2) / u - 1/2 camera pixels, as
-`cellstorm.maps` reads it. The paper rounds a place to one pixel of that grid; here an emitter's light is shared among
-the four pixels around it, so that its centroid is its place.
+`cellstorm.maps` reads it. A place is rounded to one pixel of that grid, 8 nm off on average where camera pixels are 100 nm: shared
+among neighbours, so that its centroid is exact, an emitter between them would fall below the paper's threshold, a
+share of the brightest pixel.
 """
 
 from __future__ import annotations
@@ -48,17 +49,12 @@ def target(net: FrameNet, scene: Scene, frame: Frame) -> Tensor:
 
 
 def place_on_grid(emitters: Tensor, batch: int, height: int, width: int, upsampling: int) -> Tensor:
-    """(batch, 1, height * upsampling, width * upsampling) counts; each emitter's sum to its signal."""
+    """(batch, 1, height * upsampling, width * upsampling) counts; each emitter's signal in one pixel, as the paper does."""
     grid = torch.zeros(batch, height * upsampling, width * upsampling, device=emitters.device)
-    window = emitters[:, _WINDOW].long()
-    x, y = ((emitters[:, axis] + 0.5) * upsampling - 0.5 for axis in (_X, _Y))
-    left, top = torch.floor(x), torch.floor(y)
-    for row, share_y in ((top, 1.0 - (y - top)), (top + 1.0, y - top)):
-        for column, share_x in ((left, 1.0 - (x - left)), (left + 1.0, x - left)):
-            # what would fall beyond the border stays on it
-            here = (window, row.long().clamp(0, grid.shape[1] - 1), column.long().clamp(0, grid.shape[2] - 1))
-            grid.index_put_(here, emitters[:, _SIGNAL] * share_x * share_y, accumulate=True)
-    return grid[:, None]
+    # an emitter at x lies in pixel round((x + 1/2) u - 1/2), which is floor((x + 1/2) u)
+    column, row = (torch.floor((emitters[:, axis] + 0.5) * upsampling).long() for axis in (_X, _Y))
+    here = (emitters[:, _WINDOW].long(), row.clamp(0, grid.shape[1] - 1), column.clamp(0, grid.shape[2] - 1))
+    return grid.index_put_(here, emitters[:, _SIGNAL], accumulate=True)[:, None]
 
 
 def draw_spots(emitters: Tensor, batch: int, height: int, width: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
@@ -10,7 +11,9 @@ import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from PIL import Image
 
+from cellstorm.scoring import DEFAULT_TOLERANCE_NM
 from cellstorm_models.evaluation.limit import Optics, position_limit_nm
 from cellstorm_models.evaluation.metrics import ISOLATED_NM, Metrics, isolated, measure
 from cellstorm_models.evaluation.peers import PeerRow
@@ -20,11 +23,14 @@ _COLOURS: Final = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4
 _MARKERS: Final = ("o", "D", "v", "P", "X", "<")
 _PEER_STYLES: Final = ({"color": "#444444", "marker": "s"}, {"color": "#999999", "marker": "^"})
 _WIDTH_IN: Final = 10.0
-_DPI: Final = 110
+_DPI: Final = 130
 _TRUE_SHARE: Final = (0.60, 0.75)
 _GAUSSIAN_SHARE: Final = 0.683
-_FARTHEST_NM: Final = 1000.0
-_BIN_NM: Final = 20.0
+_COLOURS_KEPT: Final = 64  # of a PNG: a third of its bytes, and nobody sees it
+_FEWEST: Final = 20
+"""An error or a share that fewer localizations tell is chance, and is not drawn."""
+_DISTANCES_NM: Final = (1.0, 20_000.0)
+_BINS_PER_DECADE: Final = 10
 
 Series = Mapping[float, float | None]
 """A value by photons."""
@@ -39,7 +45,7 @@ def write_figures(folder: Path, evaluation: Evaluation, histogram_video: str, op
         "calibration.png": calibration(evaluation),
     }
     for name, figure in figures.items():
-        figure.savefig(folder / name, dpi=_DPI)
+        _save(figure, folder / name)
     return [folder / name for name in figures]
 
 
@@ -57,8 +63,8 @@ def figure4(evaluation: Evaluation) -> Figure:
             lower,
             evaluation,
             compression,
-            lambda one: one.near_mean_distance_nm,
-            lambda peer: peer.near_mean_distance_nm,
+            lambda one: one.near_mean_distance_nm if one.near >= _FEWEST else None,
+            lambda peer: peer.near_mean_distance_nm if (peer.near or 0) >= _FEWEST else None,
         )
     axes[0][0].set_ylabel("localizations with an\nemitter within 200 nm")
     axes[1][0].set_ylabel("their mean distance\nto it, nm")
@@ -70,8 +76,14 @@ def rmse_over_photons(evaluation: Evaluation, optics: Optics | None) -> Figure:
     figure, axes = _grid(evaluation, 2)
     for column, compression in enumerate(_compressions(evaluation)):
         upper, lower = axes[0][column], axes[1][column]
-        _draw(upper, evaluation, compression, lambda one: one.rmse_lateral_nm, lambda peer: peer.rmse_lateral_nm)
-        _draw(lower, evaluation, compression, lambda one: one.rmse_lateral_nm, None, of=isolated)
+        _draw(
+            upper,
+            evaluation,
+            compression,
+            _rmse,
+            lambda peer: peer.rmse_lateral_nm if (peer.near or 0) >= _FEWEST else None,
+        )
+        _draw(lower, evaluation, compression, _rmse, None, of=isolated)
         photons = [one.photons for one in _in(evaluation, compression) if one.photons > 0]
         if optics is not None and photons:
             grid = np.geomspace(min(photons), max(photons), 50)
@@ -97,7 +109,7 @@ def calibration(evaluation: Evaluation) -> Figure:
         axis = axes[0][column]
         axis.axhspan(*_TRUE_SHARE, color="#009E73", alpha=0.15, linewidth=0, label="60 to 75 %")
         axis.axhline(_GAUSSIAN_SHARE, color="black", linewidth=0.8, linestyle=":", label="a Gaussian's 68 %")
-        _draw(axis, evaluation, compression, lambda one: one.within_one_sigma, None)
+        _draw(axis, evaluation, compression, lambda one: one.within_one_sigma if one.matched >= _FEWEST else None, None)
         axis.set_ylim(0, 1)
     axes[0][0].set_ylabel("share of errors in x\nwithin the stated sigma")
     return _finished(figure, axes)
@@ -107,23 +119,28 @@ def figure7(evaluation: Evaluation, video: str) -> Figure:
     """The paper's figure 7: distances from each localization to the nearest emitter in its frame."""
     figure = Figure(figsize=(_WIDTH_IN * 0.75, 3.4), layout="constrained")
     axis = figure.add_subplot()
-    edges = np.arange(0.0, _FARTHEST_NM + _BIN_NM, _BIN_NM)
+    nearest_nm, farthest_nm = _DISTANCES_NM
+    edges = np.geomspace(nearest_nm, farthest_nm, 1 + round(_BINS_PER_DECADE * np.log10(farthest_nm / nearest_nm)))
     for index, model in enumerate(evaluation.models):
-        nearest = evaluation.of(model.name, video).comparison.reports["nearest_nm"]
-        far = int((nearest >= 200.0).sum())
-        label = f"{model.name}: {len(nearest)} localizations, {far} farther than 200 nm"
-        counts = np.histogram(nearest, edges)[0]
+        distance = evaluation.of(model.name, video).comparison.reports["nearest_nm"]
+        far = int((distance >= DEFAULT_TOLERANCE_NM).sum())
+        label = f"{model.name}: {len(distance)} localizations, {far} farther than {DEFAULT_TOLERANCE_NM:g} nm"
+        # what lies outside is shown at the ends
+        counts = np.histogram(np.clip(distance, *_DISTANCES_NM), edges)[0]
         # zeros have no place on a logarithmic axis; half a count is below its foot
         axis.stairs(np.maximum(counts, 0.5), edges, color=_COLOURS[index % len(_COLOURS)], linewidth=1.5, label=label)
-    axis.axvline(200.0, color="black", linewidth=0.8, linestyle=":")
+    axis.axvline(DEFAULT_TOLERANCE_NM, color="black", linewidth=0.8, linestyle=":")
+    axis.set_xscale("log")
     axis.set_yscale("log")
     axis.set_ylim(bottom=0.7)
-    axis.set_xlim(0, _FARTHEST_NM)
+    axis.set_xlim(*_DISTANCES_NM)
+    axis.set_xticks([1, 10, 100, 200, 1000, 10_000], ["1", "10", "100", "200", "1000", "10000"])
+    axis.minorticks_off()
     axis.set_xlabel("distance to the nearest true emitter in the frame, nm")
-    axis.set_ylabel(f"localizations per {_BIN_NM:g} nm")
+    axis.set_ylabel("localizations in a bin\n(ten to a decade)")
     result = evaluation.of(evaluation.models[0].name, video)
     axis.set_title(f"{video}: {len(result.comparison.emitters)} emitters to be found", fontsize=10)
-    axis.legend(frameon=False, fontsize=9)
+    figure.legend(loc="outside upper center", frameon=False, fontsize=9)
     _bare(axis)
     return figure
 
@@ -214,6 +231,17 @@ def _finished(figure: Figure, axes: np.ndarray) -> Figure:
         fontsize=9,
     )
     return figure
+
+
+def _rmse(metrics: Metrics) -> float | None:
+    return metrics.rmse_lateral_nm if metrics.matched >= _FEWEST else None
+
+
+def _save(figure: Figure, path: Path) -> None:
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=_DPI)
+    with Image.open(drawn) as image:
+        image.convert("RGB").quantize(_COLOURS_KEPT, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
 def _bare(axis: Axes) -> None:

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from cellstorm.errors import InvalidInput
 from cellstorm_models.evaluation.metrics import Metrics, by_density, by_photons, isolated, measure
-from cellstorm_models.evaluation.peers import PeerRow, bar
+from cellstorm_models.evaluation.peers import Bar, PeerRow, bar
 from cellstorm_models.evaluation.results import Evaluation, ModelFacts
 
 BEGIN: Final = "<!-- written by `cellstorm evaluate --readme`: begin -->"
@@ -82,19 +84,27 @@ def _beside_peers(evaluation: Evaluation) -> str:
     head += [f"{program}, best threshold" for program in programs] + (["to beat"] if programs else [])
     rows = []
     for video in evaluation.videos:
-        mine = [measure(evaluation.of(model.name, video).comparison) for model in evaluation.models]
         peers = evaluation.peers.get(video, {})
-        row = [video, *(_pair(one.jaccard, one.rmse_lateral_nm) for one in mine)]
-        row += [_peer(peers.get(program)) for program in programs]
         beaten = bar(peers.values())
+        mine = (measure(evaluation.of(model.name, video).comparison) for model in evaluation.models)
+        row = [video, *(_beside(one, beaten) for one in mine)]
+        row += [_peer(peers.get(program)) for program in programs]
         if programs:
             row.append("-" if beaten is None else _pair(beaten.jaccard, beaten.rmse_lateral_nm))
         rows.append(row)
-    return "### Jaccard and RMSE (nm)\n\n" + _table(head, rows)
+    return "### Jaccard and RMSE (nm); bold is better than the row to beat\n\n" + _table(head, rows)
 
 
 def _details(evaluation: Evaluation, model: ModelFacts) -> str:
-    head = ["video", "detection precision", "recall", "efficiency", "bias x, y, nm", "photons, median ratio"]
+    head = [
+        "video",
+        "emitters",
+        "detection precision",
+        "recall",
+        "efficiency",
+        "bias x, y, nm",
+        "photons, median ratio",
+    ]
     head += [
         "errors within one sigma",
         "phantoms",
@@ -109,6 +119,7 @@ def _details(evaluation: Evaluation, model: ModelFacts) -> str:
         rows.append(
             [
                 video,
+                str(one.emitters),
                 f"{one.detection_precision:.3f}",
                 f"{one.recall:.3f}",
                 _number(one.efficiency, 1),
@@ -116,7 +127,7 @@ def _details(evaluation: Evaluation, model: ModelFacts) -> str:
                 _number(one.photon_ratio_median, 2),
                 _number(one.within_one_sigma, 2),
                 "-" if one.phantom_share is None else f"{one.phantoms} ({one.phantom_share:.1%})",
-                f"{one.near} of {one.emitters}",
+                str(one.near),
                 _number(one.near_mean_distance_nm, 1),
                 f"{_number(alone.rmse_lateral_nm, 1)} / {_number(alone.limit_rms_nm, 1)}",
             ]
@@ -149,6 +160,15 @@ def _of_group(group: Metrics) -> Iterable[str]:
 
 def _peer(row: PeerRow | None) -> str:
     return "-" if row is None else _pair(row.jaccard, row.rmse_lateral_nm)
+
+
+def _beside(one: Metrics, beaten: Bar | None) -> str:
+    """A lower RMSE of fewer, brighter finds is no gain: it is bold only beside a Jaccard that is."""
+    jaccard, rmse = f"{one.jaccard:.3f}", _number(one.rmse_lateral_nm, 1)
+    if beaten is None or one.jaccard <= beaten.jaccard:
+        return f"{jaccard}, {rmse}"
+    sharper = (one.rmse_lateral_nm or np.inf) < (beaten.rmse_lateral_nm or 0.0)
+    return f"**{jaccard}**, **{rmse}**" if sharper else f"**{jaccard}**, {rmse}"
 
 
 def _pair(jaccard: float, rmse_nm: float | None) -> str:

@@ -1,14 +1,14 @@
 """What other programs reach on the same videos, from a table that was measured once.
 
 A program appears with several settings and thresholds. Of each, the row that counts for a video is the one with the best
-Jaccard there, whichever threshold that took (an upper bound, which nobody reaches who does not know the truth). To beat
-are the higher Jaccard and the lower RMSE of those rows.
+Jaccard there, whichever threshold that took (an upper bound, which nobody reaches who does not know the truth); of rows
+that are nearly as good, the one with the lowest RMSE. To beat are the higher Jaccard and the lower RMSE of those rows.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -26,6 +26,9 @@ _COLUMNS: Final = (
     "near_200",
     "mean_distance_nm",
 )
+
+_NEARLY: Final = 0.99
+"""Of the best Jaccard: settings that differ by less are told apart by their RMSE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,27 +86,29 @@ def bar(programs: Iterable[PeerRow]) -> Bar | None:
     rows = list(programs)
     if not rows:
         return None
-    surest = max(rows, key=lambda row: row.jaccard)
-    sharpest = min(
-        (row for row in rows if row.rmse_lateral_nm is not None),
-        key=lambda row: row.rmse_lateral_nm or 0.0,
-        default=None,
-    )
+    surest, sharpest = max(rows, key=lambda row: row.jaccard), min(rows, key=_rmse)
     return Bar(
         surest.jaccard,
         surest.program,
-        None if sharpest is None else sharpest.rmse_lateral_nm,
-        None if sharpest is None else sharpest.program,
+        sharpest.rmse_lateral_nm,
+        None if sharpest.rmse_lateral_nm is None else sharpest.program,
     )
 
 
 def _best(rows: Iterable[PeerRow]) -> Peers:
-    best: dict[str, dict[str, PeerRow]] = {}
+    grouped: dict[str, dict[str, list[PeerRow]]] = {}
     for row in rows:
-        programs = best.setdefault(row.video, {})
-        if row.program not in programs or row.jaccard > programs[row.program].jaccard:
-            programs[row.program] = row
-    return best
+        grouped.setdefault(row.video, {}).setdefault(row.program, []).append(row)
+    return {video: {name: _best_of(own) for name, own in programs.items()} for video, programs in grouped.items()}
+
+
+def _best_of(rows: Sequence[PeerRow]) -> PeerRow:
+    best = max(row.jaccard for row in rows)
+    return min((row for row in rows if row.jaccard >= _NEARLY * best), key=_rmse)
+
+
+def _rmse(row: PeerRow) -> float:
+    return float("inf") if row.rmse_lateral_nm is None else row.rmse_lateral_nm
 
 
 def _row(cells: Mapping[str, str]) -> PeerRow:

@@ -115,6 +115,8 @@ def test_the_page_is_written_anew_between_its_markers(measured: Path) -> None:
     assert "--json" not in command
     row = next(line for line in page.splitlines() if line.startswith("| p1000_crf18 |"))
     assert row.endswith("| 0.500, 30.0 | 0.500, 30.0 |")
+    assert row.startswith("| p1000_crf18 | **")  # better than the row to beat
+    assert next(line for line in page.splitlines() if line.startswith("| p500_crf18 |")).endswith(" | - | - |")
 
 
 def test_a_page_without_markers_is_left_alone(bench: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -144,7 +146,14 @@ def test_a_single_video_without_molecules_is_measured_too(tmp_path: Path, capsys
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        pytest.param((), "there is nothing to measure on: name --bench FOLDER", id="no videos"),
+        pytest.param((), "either --bench FOLDER, or --video with its", id="no videos"),
+        pytest.param(("--bench", "{bench}", "--video", "v.mp4"), "either --bench FOLDER, or", id="bench and video"),
+        pytest.param(("--bench", "{bench}/none"), "none holds no .mp4", id="no bench"),
+        pytest.param(
+            ("--bench", "{bench}", "--pixel-size", "100", "--pixel-size", "110"),
+            "name --pixel-size once",
+            id="two sizes",
+        ),
         pytest.param(("--video", "v.mp4"), "name one --truth for each --video", id="no truth"),
         pytest.param(("--video", "v.mp4", "--truth", "t.csv"), "there is no truth t.csv", id="a truth not there"),
         pytest.param(("--bench", "{bench}", "--model", "unheard-of"), "there is no model 'unheard-of'", id="no model"),

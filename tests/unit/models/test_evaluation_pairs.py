@@ -91,6 +91,13 @@ def test_of_each_program_the_row_with_the_best_jaccard_counts(tmp_path: Path) ->
     }
 
 
+def test_of_settings_that_are_nearly_as_good_the_sharpest_counts(tmp_path: Path) -> None:
+    (tmp_path / "peers.csv").write_text(
+        PEERS.replace("gausslq fixed-ng,p500_crf18,0.872", "gaussmle oracle-ng,p500_crf18,0.873")
+    )
+    assert read_peers(tmp_path / "peers.csv")["p500_crf18"]["Picasso"].rmse_lateral_nm == 34.8
+
+
 def test_to_beat_are_the_higher_jaccard_and_the_lower_rmse_of_those_rows(tmp_path: Path) -> None:
     (tmp_path / "peers.csv").write_text(PEERS)
     peers = read_peers(tmp_path / "peers.csv")

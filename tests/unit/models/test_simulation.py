@@ -100,7 +100,9 @@ def test_the_stated_background_follows_what_changes(instability: Instability) ->
 
 
 def test_drift_moves_emitters_and_their_truth() -> None:
-    still = replace(_CONFIG, frames=60, fluorophores=1, structure="uniform", on_time_frames=200.0, emitters_per_frame=3.0)
+    still = replace(
+        _CONFIG, frames=60, fluorophores=1, structure="uniform", on_time_frames=200.0, emitters_per_frame=3.0
+    )
     moving = replace(still, instability=Instability(drift_px=(0.1, -0.05)))
     first, second = (simulate(config, np.random.default_rng(4)).truth for config in (still, moving))
     together = min(len(first), len(second))
@@ -152,11 +154,11 @@ def test_light_and_place_stay_true_through_the_image_processor(processor: ImageP
 
 
 def test_defects_of_the_sensor_stay_where_they_are() -> None:
-    config = replace(_EMPTY, pixel_gain_spread=0.1, pixel_offset_spread=2.0, hot_pixels=3)
+    config = replace(_EMPTY, background_unevenness=0.0, pixel_gain_spread=0.1, pixel_offset_spread=2.0, hot_pixels=3)
     counts = simulate(config, np.random.default_rng(0)).counts.astype(float)
     first, second = counts[:20].mean(axis=0), counts[20:].mean(axis=0)
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] > 0.8
-    assert 1 <= (first > np.median(first) + 15).sum() <= 3
+    assert 1 <= (first > np.median(first) + 25).sum() <= 3
 
 
 def test_structure_in_the_background_is_brighter_where_the_fluorophores_are() -> None:

@@ -1,0 +1,1 @@
+"""What a localization table tells about itself: drift, resolution, precision, blinking. Arrays in, figures out."""
