@@ -127,9 +127,9 @@ def export(
     from cellstorm_models.training import TrainConfig, best_network
 
     network, reached = best_network(run)
-    sigma_factor = calibrate(network, threshold)
+    calibration = calibrate(network, threshold)
     spec = write_package(network, out, version=version, threshold=threshold)
-    write_card(out, spec, TrainConfig.read(run), reached, sigma_factor, bench)
+    write_card(out, spec, TrainConfig.read(run), reached, calibration, bench)
     _console.print(f"{out}: generator {spec.name} {spec.version}, SHA-256 {(spec.sha256 or '')[:12]}")
 
 

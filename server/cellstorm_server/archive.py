@@ -26,10 +26,10 @@ from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.errors import AcquisitionNotFound, CellstormError, ResultNotReady, StorageFull
 from cellstorm.generator import GeneratorSpec
 from cellstorm.results import picasso
-from cellstorm.results.folder import TABLE_HDF5, Results, write_results
-from cellstorm.results.report import Provenance
+from cellstorm.results.folder import REPORT, TABLE_HDF5, Results, write_results
+from cellstorm.results.report import Provenance, Report
 from cellstorm.settings import Settings
-from cellstorm.store import FAILED_CONNECTION, Commit, Store
+from cellstorm.store import STORE_TROUBLE, Commit, Store
 from cellstorm_server.claims import Claims
 from cellstorm_server.library import Library
 
@@ -56,6 +56,7 @@ _KEPT_COUNTERS: Final = {
     "localizations",
     "chunks_received",
     "chunks_processed",
+    "resolution_nm",
     "error",
 }
 """What of an acquisition goes back into the store as it is."""
@@ -113,6 +114,7 @@ def write_archive(places: Places, acquisition_id: str) -> None:
     library.check_room()
     write_results(library.results(acquisition_id), results, video=_joined_video(library, acquisition_id))
     _joined_path(library, acquisition_id).unlink(missing_ok=True)
+    _tell_resolution(library, store, acquisition_id)
     _write_record(library, store, acquisition_id)
 
 
@@ -162,6 +164,12 @@ def _provenance(store: Store, library: Library, acquisition: Acquisition) -> Pro
         recording_s=recording_s if recording_s > 0 else None,
         processing_s=committed_at - started_at if committed_at > started_at > 0 else None,
     )
+
+
+def _tell_resolution(library: Library, store: Store, acquisition_id: str) -> None:
+    report = Report.model_validate_json((library.results(acquisition_id) / REPORT).read_bytes())
+    if report.analysis.resolution_nm is not None:
+        store.set_fields(acquisition_id, resolution_nm=report.analysis.resolution_nm)
 
 
 def _write_record(library: Library, store: Store, acquisition_id: str) -> None:
@@ -268,7 +276,7 @@ class Archiver:
             log.info("archived", acquisition=acquisition_id)
         except AcquisitionNotFound:  # deleted meanwhile, and perhaps written to after that
             await asyncio.to_thread(self._library.delete, acquisition_id)
-        except (CellstormError, BrokenWorkerProcess, *FAILED_CONNECTION, OSError) as error:
+        except (CellstormError, BrokenWorkerProcess, *STORE_TROUBLE, OSError) as error:
             await self._put_off(acquisition_id, error)
         finally:
             self._claims.release(_claim(acquisition_id))
@@ -293,7 +301,7 @@ class Archiver:
             await asyncio.to_thread(self._store.set_fields, acquisition_id, error=reason, **{_ARCHIVE_ERROR: reason})
         except AcquisitionNotFound:
             await asyncio.to_thread(self._library.delete, acquisition_id)
-        except FAILED_CONNECTION:
+        except STORE_TROUBLE:
             return  # told the next time
 
 

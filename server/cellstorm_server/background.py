@@ -12,7 +12,7 @@ import structlog
 
 from cellstorm.acquisitions import Acquisition, State
 from cellstorm.errors import AcquisitionNotFound, CellstormError
-from cellstorm.store import FAILED_CONNECTION
+from cellstorm.store import STORE_TROUBLE
 from cellstorm_server.claims import Claims
 from cellstorm_server.reaper import Reaper
 from cellstorm_server.services import Services
@@ -54,7 +54,7 @@ async def _repeat(name: str, do: Callable[[], Awaitable[object]]) -> None:
     while True:
         try:
             await do()
-        except (CellstormError, *FAILED_CONNECTION) as error:
+        except (CellstormError, *STORE_TROUBLE) as error:
             log.warning("round put off", round=name, error=str(error))
         except Exception:  # the edge of a background task: the service goes on, and the log tells
             log.exception("round failed", round=name)

@@ -16,7 +16,7 @@ import structlog
 from cellstorm.chunks import Chunk
 from cellstorm.errors import AcquisitionNotFound, StorageFull, StoreUnavailable
 from cellstorm.settings import Settings
-from cellstorm.store import FAILED_CONNECTION, PutOutcome, Store
+from cellstorm.store import STORE_TROUBLE, PutOutcome, Store
 from cellstorm_server.kept_video import kept_chunks
 from cellstorm_server.library import Library
 from cellstorm_server.queueing import JobQueues
@@ -119,7 +119,7 @@ class Feeder:
                 outcome = self._put(acquisition_id, chunk)
             if outcome == "stored":
                 self._queues.enqueue(acquisition_id, chunk.header.number, live=live)
-        except FAILED_CONNECTION as error:
+        except STORE_TROUBLE as error:
             # The chunk may be in the store all the same; offering it again tells ("known").
             log.warning("store away", acquisition=acquisition_id, error=str(error))
             self._room_checked_at = 0.0
@@ -167,5 +167,5 @@ class Feeder:
     def _tell_spooled(self, acquisition_id: str) -> None:
         try:
             self._store.set_fields(acquisition_id, spooled_chunks=len(self.spooled(acquisition_id)))
-        except FAILED_CONNECTION:
+        except STORE_TROUBLE:
             return  # told with the next one; the files themselves are what counts

@@ -25,7 +25,7 @@ from cellstorm.localizations import Localizations
 from cellstorm.messages import COLUMN_DESCRIPTIONS, DELTA, SNAPSHOT, BinaryMessage, Closing, Opening, Progress
 from cellstorm.reconstruction import Method, Reconstruction, Snapshot
 from cellstorm.store import Commit, Store
-from cellstorm.store.store import FAILED_CONNECTION
+from cellstorm.store.store import STORE_TROUBLE
 
 log = structlog.get_logger()
 
@@ -255,7 +255,7 @@ class Follower:
                 for viewer in self._viewers:
                     viewer.close("deleted")
                 return
-            except FAILED_CONNECTION as error:
+            except STORE_TROUBLE as error:
                 log.warning("store away", acquisition=self._id, error=str(error))
                 await asyncio.sleep(1.0)
                 continue

@@ -19,7 +19,7 @@ from cellstorm import zoo
 from cellstorm.acquisitions import Acquisition, State
 from cellstorm.errors import AcquisitionNotFound, CellstormError
 from cellstorm.jobs import QUEUES
-from cellstorm.store import FAILED_CONNECTION
+from cellstorm.store import STORE_TROUBLE
 from cellstorm_server.services import Current, Services
 
 router = APIRouter(tags=["health"])
@@ -100,7 +100,7 @@ class StoreCollector(Collector):
             acquisitions = self._acquisitions()
             waiting = {name: Queue(name, connection=services.store.redis).count for name in QUEUES}
             workers = _workers(services.store.redis)
-        except FAILED_CONNECTION:
+        except STORE_TROUBLE:
             yield _gauge("store_up", "Whether Redis answers", 0)
             return
         yield _gauge("store_up", "Whether Redis answers", 1)

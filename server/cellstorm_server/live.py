@@ -12,7 +12,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from cellstorm.acquisitions import State
 from cellstorm.errors import AcquisitionNotFound, CellstormError
-from cellstorm.store import FAILED_CONNECTION
+from cellstorm.store import STORE_TROUBLE
 from cellstorm_server.access import SUBPROTOCOL, AcquisitionId, require_access
 from cellstorm_server.follower import Follower
 from cellstorm_server.problems import as_problem
@@ -89,7 +89,7 @@ async def events(
             view = await follower.read(max_age_s=EVENT_POLL_S)
         except AcquisitionNotFound:
             return
-        except FAILED_CONNECTION:  # the stream stays, and goes on when Redis is back
+        except STORE_TROUBLE:  # the stream stays, and goes on when Redis is back
             await asyncio.sleep(_STORE_AWAY_S)
             continue
         acquisition = view.acquisition

@@ -13,12 +13,11 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
-from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import TimeoutError as RedisTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from cellstorm import errors
+from cellstorm.store import STORE_TROUBLE
 
 log = structlog.get_logger()
 
@@ -64,7 +63,7 @@ STATUS: Final[dict[type[errors.CellstormError], HTTPStatus]] = {
 
 _RETRY_AFTER_S: Final = "2"
 _CHALLENGE: Final = 'Bearer realm="cellstorm"'
-_STORE_AWAY: Final = "Redis does not answer just now; try again in a few seconds"
+_STORE_AWAY: Final = "Redis does not answer or has no memory left; try again in a few seconds"
 
 
 def problem(
@@ -107,11 +106,12 @@ def install(app: FastAPI) -> None:
     async def ours(_: Request, error: errors.CellstormError) -> Response:
         return as_problem(error)
 
-    @app.exception_handler(RedisConnectionError)
-    @app.exception_handler(RedisTimeoutError)
     async def store_away(_: Request, error: Exception) -> Response:
         log.warning("store away", error=str(error))
         return as_problem(errors.StoreUnavailable(_STORE_AWAY))
+
+    for trouble in STORE_TROUBLE:
+        app.add_exception_handler(trouble, store_away)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:

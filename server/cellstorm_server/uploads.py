@@ -25,7 +25,7 @@ from cellstorm.errors import AcquisitionNotFound, CellstormError, StorageFull, S
 from cellstorm.roi import RegionOfInterest
 from cellstorm.settings import Settings
 from cellstorm.sources import open_source
-from cellstorm.store import FAILED_CONNECTION, Store
+from cellstorm.store import STORE_TROUBLE, Store
 from cellstorm_server.access import AcquisitionId
 from cellstorm_server.claims import Claims
 from cellstorm_server.feeder import Feeder
@@ -217,7 +217,7 @@ class Uploads:
             await loop.run_in_executor(self._threads, self._feed_all, acquisition_id, feed.stop)
         except AcquisitionNotFound:
             log.info("upload stopped: deleted", acquisition=acquisition_id)
-        except (StoreUnavailable, *FAILED_CONNECTION) as error:
+        except (StoreUnavailable, *STORE_TROUBLE) as error:
             log.warning("upload interrupted", acquisition=acquisition_id, error=str(error))  # resumed by upkeep
         except CellstormError as error:
             await self._fail(acquisition_id, str(error))
@@ -243,7 +243,7 @@ class Uploads:
         try:
             await asyncio.to_thread(self._store.transition, acquisition_id, State.FAILED, error=reason)
             await asyncio.to_thread(self._store.expire_bulk, acquisition_id, self._settings.expire_after_s)
-        except (CellstormError, *FAILED_CONNECTION) as error:
+        except (CellstormError, *STORE_TROUBLE) as error:
             log.warning("failure not told", acquisition=acquisition_id, error=str(error))
             return
         await asyncio.to_thread(self._library.upload(acquisition_id).unlink, missing_ok=True)

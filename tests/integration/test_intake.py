@@ -175,6 +175,18 @@ def test_while_redis_is_away_nothing_is_lost(redis_server: RedisServer, tmp_path
     bench.store.redis.close()
 
 
+def test_while_redis_has_no_memory_left_nothing_is_lost(bench: Bench) -> None:
+    intake, frames = bench.intake(), frames_of(recording(40))
+    intake.take(frames[:15])
+    bench.store.redis.config_set("maxmemory", 1)
+    intake.take(frames[15:])
+    intake.finish()
+    assert len(bench.feeder.spooled(ID)) == 3
+    bench.store.redis.config_set("maxmemory", 0)
+    bench.feeder.drain()
+    assert [c.header.number for c in bench.stored()] == [0, 1, 2, 3]
+
+
 def test_chunks_that_redis_has_forgotten_are_read_back_from_the_video(bench: Bench) -> None:
     intake, frames = bench.intake(), frames_of(recording(40))
     intake.take(frames[:25])

@@ -22,7 +22,7 @@ from cellstorm.generator import Generator
 from cellstorm.jobs import LEASE_S, MAX_ATTEMPTS, LocalizeChunkJob
 from cellstorm.pipeline import ChunkResult, localize_chunk
 from cellstorm.roi import RegionOfInterest
-from cellstorm.store import FAILED_CONNECTION, CommitOutcome, Store, Widefield
+from cellstorm.store import STORE_TROUBLE, CommitOutcome, Store, Widefield
 
 _RENEW_S: Final = LEASE_S / 6
 log = structlog.get_logger()
@@ -124,7 +124,7 @@ class ChunkJobs:
                 return
             renewed = self._clock()
             # An unreachable Redis is no reason to throw the work away: the commit shows whether it is back.
-            with suppress(*FAILED_CONNECTION):
+            with suppress(*STORE_TROUBLE):
                 self._store.lease(acquisition_id, number, LEASE_S, begin=False)
             still_alive()
 

@@ -26,7 +26,7 @@ from rq.worker import WorkerStatus
 from rq.worker_registration import register
 
 from cellstorm.jobs import ALLOWED, QUEUES
-from cellstorm.store import FAILED_CONNECTION
+from cellstorm.store import STORE_TROUBLE
 
 JobFunction = Callable[[Mapping[str, object], Callable[[], None]], None]
 """Takes a job's keyword arguments and something to call about once a second while it works."""
@@ -65,7 +65,7 @@ class NamedFunctionsWorker(SimpleWorker):
         try:
             self.connection.delete(job.key)
             self._perform(job)
-        except FAILED_CONNECTION as error:
+        except STORE_TROUBLE as error:
             log.warning("redis went away during a job", job=job.id, error=str(error))
         except JobTimeoutException:
             log.error("job took too long", job=job.id)
@@ -99,7 +99,7 @@ class NamedFunctionsWorker(SimpleWorker):
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
         """Show that this worker lives; it is registered anew where Redis has forgotten it."""
         self.last_heartbeat = now()
-        with suppress(*FAILED_CONNECTION), self.connection.pipeline() as pipe:
+        with suppress(*STORE_TROUBLE), self.connection.pipeline() as pipe:
             register(self, pipe)
             pipe.hset(self.key, mapping={**self.serialize(), "state": self.get_state()})
             pipe.expire(self.key, _REGISTERED_S)
@@ -111,7 +111,7 @@ class NamedFunctionsWorker(SimpleWorker):
 
     def register_death(self) -> None:
         """Leave the list of workers, if Redis is there to be told."""
-        with suppress(*FAILED_CONNECTION):
+        with suppress(*STORE_TROUBLE):
             super().register_death()  # type: ignore[no-untyped-call]  # RQ is annotated in part
 
     def set_shutdown_requested_date(self) -> None:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from redis import Redis
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -32,7 +33,8 @@ from cellstorm.store import keys, scripts
 PutOutcome = Literal["stored", "known", "early", "full", "gone"]
 CommitOutcome = Literal["committed", "duplicate", "conflict"]
 
-FAILED_CONNECTION: Final = (RedisConnectionError, RedisTimeoutError)
+STORE_TROUBLE: Final = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+"""Redis is away, full, or handing over: what was asked of it helps when asked again later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Store:
         """
         try:
             self.redis.ping()
-        except FAILED_CONNECTION as error:
+        except STORE_TROUBLE as error:
             raise StoreUnavailable(
                 "Redis does not answer; is it running, and is CELLSTORM_REDIS_URL its address?"
             ) from error
@@ -416,5 +418,6 @@ def _acquisition(acquisition_id: str, fields: dict[str, str], now: float) -> Acq
         lag_s=round(now - newest, 3) if busy else None,
         fps=fps,
         eta_s=round(left / fps, 1) if state is not State.FINISHED and left and fps else None,
+        resolution_nm=float(fields["resolution_nm"]) if "resolution_nm" in fields else None,
         error=fields.get("error") or None,
     )

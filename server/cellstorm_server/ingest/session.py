@@ -22,7 +22,7 @@ from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 from cellstorm.mp4 import FragmentedWriter
 from cellstorm.roi import RegionOfInterest
 from cellstorm.settings import Settings
-from cellstorm.store import FAILED_CONNECTION, Store
+from cellstorm.store import STORE_TROUBLE, Store
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.ingest.assembly import EncodedFrame
 from cellstorm_server.ingest.pace import Pace
@@ -76,7 +76,7 @@ class Intake:
         try:
             for cut in self._cutter.finish():
                 self._keep(cut)
-            with contextlib.suppress(*FAILED_CONNECTION):  # it only matters if the clock is set back besides
+            with contextlib.suppress(*STORE_TROUBLE):  # it only matters if the clock is set back besides
                 self._store.set_fields(self._id, end_ticks=self._end_ticks)
         finally:
             if self._writer is not None:
@@ -157,7 +157,7 @@ class Session:
         helpers = [asyncio.create_task(self._receive()), asyncio.create_task(self._watch())]
         try:
             await self._process()
-        except (CellstormError, *FAILED_CONNECTION) as error:
+        except (CellstormError, *STORE_TROUBLE) as error:
             self._ending = "refused"
             await self._tell_error(str(error))
         finally:
@@ -214,7 +214,7 @@ class Session:
         state = State.RECEIVING if is_receiving else State.WAITING
         try:
             await asyncio.to_thread(self._store.transition, self.acquisition_id, state)
-        except FAILED_CONNECTION:
+        except STORE_TROUBLE:
             return  # asked again at the next tick
         except CellstormError:  # finished or deleted meanwhile
             self._ending = self._ending or "closed"
@@ -229,5 +229,5 @@ class Session:
 
     async def _tell_error(self, error: str) -> None:
         log.warning("session", session=self.id, acquisition=self.acquisition_id, error=error)
-        with contextlib.suppress(CellstormError, *FAILED_CONNECTION):
+        with contextlib.suppress(CellstormError, *STORE_TROUBLE):
             await asyncio.to_thread(self._store.set_fields, self.acquisition_id, error=error)
