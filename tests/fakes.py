@@ -167,3 +167,45 @@ def chunk_of_spots(number: int, first_frame: int, frames: int = 10, side_px: int
         counts[place, *random.integers(0, side_px, 2)] = 200 + place % 50
     times_s = [(first_frame + place) / 20 for place in range(frames)]
     return Chunk.of_counts(number, first_frame, times_s, counts)
+
+
+def filaments_and_rings_nm(count: int, side_nm: float = 12_800, seed: int = 1) -> NDArray[np.float64]:
+    """(count, 2) places of emitters on curved filaments and on rings of 300 nm, in a square field."""
+    random = np.random.default_rng(seed)
+    way = np.cumsum(random.normal(0, 0.02, (12, 4000)), axis=1) + random.uniform(0, 2 * np.pi, (12, 1))
+    steps = 2 * np.stack([np.cos(way), np.sin(way)], axis=-1)
+    filaments = (random.uniform(0.05, 0.95, (12, 1, 2)) * side_nm + np.cumsum(steps, axis=1)).reshape(-1, 2)
+    angle = np.linspace(0, 2 * np.pi, 400)
+    circle = 150 * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    rings = (random.uniform(0.05, 0.95, (25, 1, 2)) * side_nm + circle).reshape(-1, 2)
+    line = np.concatenate([filaments, rings])
+    line = line[((line > 0) & (line < side_nm)).all(axis=1)]
+    return line[random.integers(0, len(line), count)]
+
+
+def blinking_localizations(
+    places_nm: NDArray[np.float64],
+    frame_count: int,
+    per_frame: float,
+    precision_nm: float,
+    mean_on_frames: float = 3,
+    seed: int = 1,
+) -> Localizations:
+    """Localizations, by frame, of emitters at (n, 2) places that go on at random for a geometric number of frames."""
+    random = np.random.default_rng(seed)
+    blinks = int(frame_count * per_frame / mean_on_frames)
+    frames_on = random.geometric(1 / mean_on_frames, blinks)
+    blink = np.repeat(np.arange(blinks), frames_on)
+    since_start = np.arange(len(blink)) - np.repeat(np.cumsum(frames_on) - frames_on, frames_on)
+    frame = random.integers(0, frame_count, blinks)[blink] + since_start
+    place = places_nm[random.integers(0, len(places_nm), blinks)[blink]]
+    localizations = np.zeros(len(blink), LOCALIZATION)
+    localizations["frame"] = frame
+    localizations["x_nm"], localizations["y_nm"] = (place + random.normal(0, precision_nm, place.shape)).T
+    localizations["photons"] = random.gamma(4, 200, len(blink))
+    localizations["background_photons"] = 10
+    localizations["precision_nm"] = precision_nm
+    localizations["psf_sigma_nm"] = 130
+    localizations["probability"] = 0.9
+    localizations = localizations[frame < frame_count]
+    return localizations[np.argsort(localizations["frame"], kind="stable")]

@@ -16,6 +16,7 @@ from cellstorm.scoring import write_truth
 from cellstorm_models.structures import STRUCTURES, Structure
 
 if TYPE_CHECKING:
+    from cellstorm.generator import GeneratorSpec
     from cellstorm_models.training import Evaluation
 
 _console = Console(stderr=True)
@@ -79,6 +80,9 @@ def _structure(name: str) -> Structure:
 
 def train(
     out: Annotated[Path, typer.Option(help="Folder of the run: checkpoints, log and settings.")],
+    generator: Annotated[
+        str, typer.Option(help="default, or the paper's own: pix2pix, enhance; a resumed run's is known.")
+    ] = "default",
     minutes: Annotated[float, typer.Option(min=0.01, help="Processor minutes, of all processes together.")] = 38.0,
     steps: Annotated[int | None, typer.Option(min=1, help="In place of minutes; repeatable to the bit.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed and steps, same generator.")] = 2,
@@ -89,12 +93,32 @@ def train(
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-6, max=0.1, help="Highest; 0.003, or 0.001 with --start-from.")
     ] = None,
+    batch: Annotated[int | None, typer.Option(min=1, help="Windows of a step, of pix2pix and enhance; 4.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="That make clips, for pix2pix and enhance.")] = 1,
+    pause_after: Annotated[
+        float | None, typer.Option(min=0.0, help="Minutes after which pix2pix and enhance stop, to be resumed.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in the folder, with its own settings.")] = False,
 ) -> None:
     """Train a generator on simulated, compressed recordings."""
     _needs_torch()
+    from cellstorm_cli import adversarial
     from cellstorm_models import training
+    from cellstorm_models.adversarial.config import is_adversarial
 
+    if generator != "default" or (resume and is_adversarial(out)):
+        adversarial.train(
+            generator,
+            out,
+            steps=steps,
+            batch=batch,
+            seed=seed,
+            threads=threads,
+            processes=processes,
+            pause_after=pause_after,
+            resume=resume,
+        )
+        return
     if resume:
         trainer = training.resume(out)
     else:
@@ -121,15 +145,24 @@ def export(
 ) -> None:
     """Write a run's best generator as a bioimage.io package with weights.onnx and a card."""
     _needs_torch()
+    from cellstorm_cli import adversarial
+    from cellstorm_models.adversarial.config import is_adversarial
     from cellstorm_models.calibration import calibrate
     from cellstorm_models.card import write_card
     from cellstorm_models.export import write_package
     from cellstorm_models.training import TrainConfig, best_network
 
+    if is_adversarial(run):
+        _say_exported(out, adversarial.export(run, out, version=version))
+        return
     network, reached = best_network(run)
     calibration = calibrate(network, threshold)
     spec = write_package(network, out, version=version, threshold=threshold)
     write_card(out, spec, TrainConfig.read(run), reached, calibration, bench)
+    _say_exported(out, spec)
+
+
+def _say_exported(out: Path, spec: GeneratorSpec) -> None:
     _console.print(f"{out}: generator {spec.name} {spec.version}, SHA-256 {(spec.sha256 or '')[:12]}")
 
 

@@ -11,6 +11,7 @@ from typing import Any, Final
 from cellstorm.generator import GeneratorSpec
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM, Score
 from cellstorm.zoo import CARD, WEIGHTS
+from cellstorm_models.calibration import Calibration
 from cellstorm_models.compression import Compression
 from cellstorm_models.evaluation import (
     ExportedGenerator,
@@ -19,6 +20,7 @@ from cellstorm_models.evaluation import (
     score_bench,
     score_simulated,
 )
+from cellstorm_models.networks import SIGMA_UNIT_PX
 from cellstorm_models.simulation import SimulationConfig
 from cellstorm_models.training import TrainConfig
 
@@ -40,8 +42,9 @@ with its own chance: astigmatism, halos, emitters in depth and far out of focus;
 periodic drops; structure in the background, fixed pattern, hot pixels; a phone's scaling, denoising, sharpening, tone curve,
 clipped blacks, repeated and dropped frames; live streams (baseline, constant bitrate, a key frame a second) and encoding twice. A
 fifth is empty or nearly so. Every clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood
-of the truth (after DECODE, Speiser et al. 2021). Afterwards the stated uncertainties were multiplied by {sigma_factor:.2f}, which makes
-them true on clips that training never saw.
+of the truth (after DECODE, Speiser et al. 2021). Afterwards each stated uncertainty was
+taken to the power {power:.2f} (in units of {unit} pixels) and multiplied by {factor:.2f}, which makes it true for most clips that
+training never saw.
 
 {minutes:.1f} processor minutes, {step} steps, on {threads} core(s) and one more for the clips ({machine}); seed {seed}; {beginning};
 validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{start_option}`.
@@ -64,7 +67,7 @@ def write_card(
     spec: GeneratorSpec,
     config: TrainConfig,
     reached: Mapping[str, Any],
-    sigma_factor: float,
+    calibration: Calibration,
     bench: Path | None,
 ) -> None:
     """Measure the package in `folder` and write its README.md."""
@@ -87,7 +90,9 @@ def write_card(
         step=reached["step"],
         best=reached["best"],
         machine=platform.machine(),
-        sigma_factor=sigma_factor,
+        factor=calibration.factor,
+        power=1.0 + calibration.power,
+        unit=SIGMA_UNIT_PX,
         tolerance=DEFAULT_TOLERANCE_NM,
         milliseconds=milliseconds_per_frame(generator),
         tables="\n".join(tables),

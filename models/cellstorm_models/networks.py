@@ -7,6 +7,7 @@ normalisation, hence a frame's result never depends on its neighbours in the bat
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,6 +17,9 @@ from torch.nn import functional
 
 SIZE_MULTIPLE: Final = 8
 """Height and width must be multiples of it: two halvings, and the grid of local means."""
+
+SIGMA_UNIT_PX: Final = 0.2
+"""Where calibration's power of a sigma leaves it as it is."""
 
 _RAW_CHANNELS: Final = 9
 _REACH_PX: Final = 1.5  # how far from a pixel's centre it may place an emitter
@@ -72,8 +76,10 @@ class EmitterNet(nn.Module):
         self.head = nn.Sequential(*_conv(one, one))
         self.read = nn.Conv2d(one, _RAW_CHANNELS, 1)
         self.sigma_factor: Tensor
-        """On the stated sigmas of positions; set by calibration, after training. Not part of a checkpoint."""
+        self.sigma_power: Tensor
+        """On the stated sigmas of positions: set by calibration, after training. Not part of a checkpoint."""
         self.register_buffer("sigma_factor", torch.ones(()), persistent=False)
+        self.register_buffer("sigma_power", torch.zeros(()), persistent=False)
         _start(self)
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -88,7 +94,11 @@ class EmitterNet(nn.Module):
         features = self._unet(torch.cat([above / scale, torch.log(scale).expand_as(local)], dim=1))
         with torch.autocast(windows.device.type, enabled=False):  # eight bits of mantissa would show in the positions
             raw = self.read(features.float())
-        return _read_channels(raw, local[:, 0], scale[:, 0], self.sigma_factor)
+        return _read_channels(raw, local[:, 0], scale[:, 0], self._true_sigma)
+
+    def _true_sigma(self, raw: Tensor) -> Tensor:
+        sigma = _sigma(raw)
+        return self.sigma_factor * sigma * (sigma / SIGMA_UNIT_PX) ** self.sigma_power
 
     def _unet(self, features: Tensor) -> Tensor:
         level_1 = self.encode_1(features)
@@ -138,15 +148,15 @@ def _noise_scale(windows: Tensor) -> Tensor:
     return torch.clamp(typical, min=_MIN_SCALE_COUNTS)
 
 
-def _read_channels(raw: Tensor, local: Tensor, scale: Tensor, sigma_factor: Tensor) -> Emitters:
+def _read_channels(raw: Tensor, local: Tensor, scale: Tensor, true_sigma: Callable[[Tensor], Tensor]) -> Emitters:
     return Emitters(
         logit=raw[:, 0],
         dx=_REACH_PX * torch.tanh(raw[:, 1]),
         dy=_REACH_PX * torch.tanh(raw[:, 2]),
         log_signal=torch.clamp(_LOG_SIGNAL_START + raw[:, 3], -4.0, 14.0),
         background=local + scale * raw[:, 4],
-        sigma_x=sigma_factor * _sigma(raw[:, 5]),
-        sigma_y=sigma_factor * _sigma(raw[:, 6]),
+        sigma_x=true_sigma(raw[:, 5]),
+        sigma_y=true_sigma(raw[:, 6]),
         sigma_log_signal=_sigma(raw[:, 7]),
         psf_sigma=torch.exp(torch.clamp(0.35 + raw[:, 8], -2.0, 2.0)),
         scale=scale,

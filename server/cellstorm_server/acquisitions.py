@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
-from typing import Annotated
+import time
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import Field
@@ -13,12 +14,15 @@ from pydantic import Field
 from cellstorm import zoo
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings, State
 from cellstorm.errors import AcquisitionNotFound, WrongState
-from cellstorm.store import Store
+from cellstorm.store import DiskTroubleError, Store
 from cellstorm_server.access import ADMIN_ONLY, AcquisitionId, digest, new_token
 from cellstorm_server.services import Current, Services
 from cellstorm_server.urls import API, acquisition_urls, base_url
 
 router = APIRouter(prefix="/acquisitions", tags=["acquisitions"])
+
+_REDIS_RECOVERS_S: Final = 2.0
+"""It tries again each second to write its file."""
 
 
 class CreatedAcquisition(Acquisition):
@@ -105,10 +109,20 @@ async def delete_acquisition(acquisition_id: AcquisitionId, services: Current) -
     await services.sessions.close_acquisition(acquisition_id)
     await services.uploads.cancel(acquisition_id)
     await services.followers.forget(acquisition_id)
-    # The store first: without it nobody writes into the folder any more.
-    await asyncio.to_thread(services.store.delete, acquisition_id)
-    await asyncio.to_thread(services.library.delete, acquisition_id)
+    await asyncio.to_thread(_delete, services, acquisition_id)
     return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+def _delete(services: Services, acquisition_id: str) -> None:
+    try:
+        # The store first: without it nobody writes into the folder any more.
+        services.store.delete(acquisition_id)
+    except DiskTroubleError:
+        # On a full disk Redis forgets nothing either, until there is room again.
+        services.library.delete(acquisition_id)
+        time.sleep(_REDIS_RECOVERS_S)
+        services.store.delete(acquisition_id)
+    services.library.delete(acquisition_id)
 
 
 async def finish(services: Services, acquisition_id: str) -> Acquisition:

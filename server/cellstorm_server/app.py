@@ -75,13 +75,12 @@ def check(settings: Settings) -> None:
     ------
     StoreUnavailable
         If Redis does not answer.
-    StorageFull, InvalidSetting
-        If the data directory cannot be used.
+    InvalidSetting
+        If the data directory cannot be used. One that is nearly full can: acquisitions can then be deleted.
     ModelUnavailable
         If the default model is missing or damaged.
     """
     _check_writable(settings.data)
-    Library(settings.data, settings.min_free_disk_bytes).check_room()
     zoo.entry(settings.model, settings.zoo).check()
     Store.connect(settings.redis_url).ping()
 

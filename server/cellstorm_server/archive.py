@@ -111,7 +111,6 @@ def write_archive(places: Places, acquisition_id: str) -> None:
         frame_count=int(store.field(acquisition_id, "next_frame") or 0),
         provenance=_provenance(store, library, acquisition),
     )
-    library.check_room()
     write_results(library.results(acquisition_id), results, video=_joined_video(library, acquisition_id))
     _joined_path(library, acquisition_id).unlink(missing_ok=True)
     _tell_resolution(library, store, acquisition_id)

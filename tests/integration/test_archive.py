@@ -14,7 +14,7 @@ from cellstorm.acquisitions import State
 from cellstorm.localizations import empty
 from cellstorm.messages import BinaryMessage
 from cellstorm.results import picasso
-from tests.fakes import star_localizations
+from tests.fakes import blinking_localizations, filaments_and_rings_nm, star_localizations
 from tests.gateway import Gateway
 from tests.integration.test_live import receive_binary, receive_text, watching
 from tests.integration.test_rest import API, bearer, check_problem
@@ -23,9 +23,11 @@ from tests.integration.test_uploads import write_video
 FILES = {
     "localizations.csv",
     "localizations.hdf5",
+    "localizations.smlm",
     "localizations.yaml",
     "reconstruction.ome.tif",
     "reconstruction.png",
+    "report.html",
     "report.json",
     "widefield.ome.tif",
     "widefield.png",
@@ -54,6 +56,19 @@ def test_the_results_are_complete_and_true(gateway: Gateway) -> None:
     assert report["generator"]["name"] == "default"
     written, _ = picasso.read(gateway.library.results(created["id"]) / "localizations.hdf5")
     np.testing.assert_allclose(written["x_nm"], table["x_nm"], rtol=1e-6)
+
+
+def test_a_finished_table_is_the_files_own_and_an_older_folder_without_it_is_made_up_for(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(100), frames=50)
+    address = f"{API}/{created['id']}/localizations.smlm"
+    live = gateway.http.get(address).content
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    gateway.wait_for(created["id"], "finished")
+    kept = gateway.library.results(created["id"]) / "localizations.smlm"
+    assert gateway.http.get(address).content == kept.read_bytes() == live
+    kept.unlink()  # written by a version that knew no .smlm
+    assert gateway.http.get(address).content == live
 
 
 def test_nothing_is_written_before_all_is_processed(gateway: Gateway, tmp_path: Path) -> None:
@@ -105,6 +120,23 @@ def test_finished_acquisitions_survive_the_loss_of_redis(gateway: Gateway) -> No
     for name in ("settings", "state", "created_at", "roi", "frames_processed", "localizations", "error"):
         assert after[name] == before[name], name
     assert len(gateway.http.get(f"{address}/localizations.csv").text.splitlines()) == 51
+
+
+def test_the_resolution_is_known_at_the_end_and_stays_known(gateway: Gateway) -> None:
+    created = gateway.create()
+    structure = filaments_and_rings_nm(800, side_nm=6300)
+    gateway.commit(created["id"], blinking_localizations(structure, 300, 30, precision_nm=20), frames=300)
+    assert gateway.http.get(f"{API}/{created['id']}").json()["resolution_nm"] is None
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    finished = gateway.wait_for(created["id"], "finished")
+    report = json.loads((gateway.library.results(created["id"]) / "report.json").read_text())
+    assert 30 < finished["resolution_nm"] < 200
+    assert finished["resolution_nm"] == report["analysis"]["resolution_nm"]
+    gateway.stop()
+    gateway.store.redis.flushall()
+    gateway.start()
+    after = gateway.http.get(f"{gateway.address}{API}/{created['id']}", headers=bearer(created["token"])).json()
+    assert after["resolution_nm"] == finished["resolution_nm"]
 
 
 def test_an_archive_that_cannot_be_written_is_told_and_tried_again(gateway: Gateway) -> None:

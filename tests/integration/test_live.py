@@ -6,6 +6,7 @@ import io
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import h5py
@@ -20,6 +21,7 @@ from websockets.typing import Subprotocol
 
 from cellstorm import localizations
 from cellstorm.messages import DELTA, SNAPSHOT, BinaryMessage
+from cellstorm.results.tables import read_table
 from tests.fakes import star_localizations
 from tests.gateway import ADMIN_TOKEN, Gateway
 from tests.integration.test_rest import API, bearer, check_problem
@@ -225,7 +227,7 @@ def test_an_impossible_look_is_refused(gateway: Gateway, parameters: dict[str, s
     assert response.headers["content-type"] == "application/problem+json"
 
 
-def test_tables_are_filtered(gateway: Gateway) -> None:
+def test_tables_are_filtered(gateway: Gateway, tmp_path: Path) -> None:
     created = gateway.create()
     table = star_localizations(300, frame_count=10)
     gateway.commit(created["id"], table)
@@ -235,9 +237,12 @@ def test_tables_are_filtered(gateway: Gateway) -> None:
     ]
     csv = gateway.http.get(f"{API}/{created['id']}/localizations.csv", params=parameters).text
     hdf5 = gateway.http.get(f"{API}/{created['id']}/localizations.hdf5", params=parameters).content
+    smlm = gateway.http.get(f"{API}/{created['id']}/localizations.smlm", params=parameters).content
     assert len(csv.splitlines()) - 1 == len(wanted) > 0
     with h5py.File(io.BytesIO(hdf5)) as file:
         np.testing.assert_allclose(file["locs"]["photons"], wanted["photons"])
+    (tmp_path / "table").write_bytes(smlm)
+    np.testing.assert_allclose(read_table(tmp_path / "table").localizations["x_nm"], wanted["x_nm"], atol=0.01)
     bad = gateway.http.get(f"{API}/{created['id']}/localizations.csv", params={"photons": "9:1"})
     check_problem(bad, 422, "invalid-request")
 

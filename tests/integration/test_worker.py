@@ -24,7 +24,7 @@ from cellstorm.errors import ModelUnavailable
 from cellstorm.generator import Generator
 from cellstorm.jobs import LOCALIZE_CHUNK, MAX_ATTEMPTS
 from cellstorm.roi import RegionOfInterest
-from cellstorm.store import FAILED_CONNECTION, Store, Widefield
+from cellstorm.store import STORE_TROUBLE, Store, Widefield
 from cellstorm_server.queueing import JobQueues
 from cellstorm_server.reaper import Reaper
 from cellstorm_worker.jobs import ChunkJobs
@@ -247,6 +247,23 @@ def test_live_chunks_go_before_batch_chunks(store: Store, queues: JobQueues) -> 
     assert done == ["acquisition-2", ACQUISITION]
 
 
+def test_a_live_chunk_that_comes_during_a_batch_chunk_does_not_wait_for_its_end(
+    store: Store, queues: JobQueues
+) -> None:
+    queues.enqueue(ACQUISITION, 0, live=False)
+    done: list[str] = []
+
+    def long_or_live(arguments: Mapping[str, object], still_alive: Callable[[], None]) -> None:
+        if arguments["acquisition_id"] == ACQUISITION:
+            queues.enqueue("acquisition-2", 0, live=True)
+            queues.enqueue("acquisition-3", 0, live=False)
+            still_alive()
+        done.append(str(arguments["acquisition_id"]))
+
+    NamedFunctionsWorker({LOCALIZE_CHUNK: long_or_live}, store.redis).work(burst=True, logging_level="ERROR")
+    assert done == ["acquisition-2", ACQUISITION, "acquisition-3"]
+
+
 def test_a_job_that_fails_does_not_end_the_worker_and_its_chunk_stays_pending(store: Store, queues: JobQueues) -> None:
     for number in range(2):
         put(store, chunk_of_spots(number, 10 * number))
@@ -332,7 +349,7 @@ def worker_process(redis_url: str) -> Iterator[WorkerProcess]:
 def wait_for(is_so: Callable[[], bool]) -> None:
     """Until it is; the test's own time limit ends it otherwise."""
     while True:
-        with suppress(*FAILED_CONNECTION):
+        with suppress(*STORE_TROUBLE):
             if is_so():
                 return
         time.sleep(0.02)

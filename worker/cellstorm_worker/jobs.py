@@ -122,10 +122,10 @@ class ChunkJobs:
             nonlocal renewed
             if self._clock() - renewed < _RENEW_S:
                 return
-            renewed = self._clock()
             # An unreachable Redis is no reason to throw the work away: the commit shows whether it is back.
             with suppress(*STORE_TROUBLE):
                 self._store.lease(acquisition_id, number, LEASE_S, begin=False)
             still_alive()
+            renewed = self._clock()
 
         return renew

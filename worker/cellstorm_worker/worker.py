@@ -9,6 +9,7 @@ Private seams of RQ 3.0, pinned by tests/integration/test_worker.py: which metho
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final
@@ -25,7 +26,7 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 from rq.worker_registration import register
 
-from cellstorm.jobs import ALLOWED, QUEUES
+from cellstorm.jobs import ALLOWED, BATCH_QUEUE, LEASE_S, LIVE_QUEUE, QUEUES
 from cellstorm.store import STORE_TROUBLE
 
 JobFunction = Callable[[Mapping[str, object], Callable[[], None]], None]
@@ -36,6 +37,8 @@ _SILENT_S: Final = 600
 _HEARTBEAT_S: Final = 5
 _REGISTERED_S: Final = 20
 """A worker that has not shown itself for so long is no longer listed."""
+_LIVE_TURN_S: Final = LEASE_S / 3
+"""So long live chunks may hold up a batch chunk, whose claim must not run out meanwhile."""
 log = structlog.get_logger()
 
 
@@ -64,7 +67,7 @@ class NamedFunctionsWorker(SimpleWorker):
         self.set_state(WorkerStatus.BUSY)
         try:
             self.connection.delete(job.key)
-            self._perform(job)
+            self._perform(job, between=self._serve_live if queue.name == BATCH_QUEUE else _nothing)
         except STORE_TROUBLE as error:
             log.warning("redis went away during a job", job=job.id, error=str(error))
         except JobTimeoutException:
@@ -74,7 +77,21 @@ class NamedFunctionsWorker(SimpleWorker):
         finally:
             self.set_state(WorkerStatus.IDLE)
 
-    def _perform(self, job: Job) -> None:
+    def _serve_live(self) -> None:
+        """A recording's chunk may take many seconds: what comes live in the meantime is done in the midst of it."""
+        until = time.monotonic() + _LIVE_TURN_S
+        # Twice: of one queue alone RQ would keep a second list, which its own maintenance would have to clean.
+        live = 2 * [queue for queue in self.queues if queue.name == LIVE_QUEUE]
+        while time.monotonic() < until:
+            waiting = self.queue_class.dequeue_any(
+                live, None, connection=self.connection, job_class=self.job_class, serializer=self.serializer
+            )
+            if waiting is None:
+                return
+            self.execute_job(*waiting)
+
+    def _perform(self, job: Job, between: Callable[[], None]) -> None:
+        """`between` is called with each sign of life, when the job can be interrupted."""
         try:
             function = self._functions.get(job.func_name or "")
             plain = job.instance is None and not job.args
@@ -90,6 +107,8 @@ class NamedFunctionsWorker(SimpleWorker):
         def still_alive() -> None:
             # The limit is on silence, since a long chunk of large frames may well take longer.
             penalty.cancel_death_penalty()  # type: ignore[no-untyped-call]  # RQ is annotated in part
+            between()
+            self.set_state(WorkerStatus.BUSY)
             penalty.setup_death_penalty()  # type: ignore[no-untyped-call]  # RQ is annotated in part
             self.heartbeat()
 
@@ -125,3 +144,7 @@ class NamedFunctionsWorker(SimpleWorker):
 
     def run_maintenance_tasks(self) -> None:
         """Left to the gateway's reaper; RQ's own would import the callbacks that abandoned jobs name."""
+
+
+def _nothing() -> None:
+    """Between a live job's signs of life."""

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import PchipInterpolator
 from scipy.optimize import least_squares
 
+from cellstorm.analysis.precision import typical_precision_nm
 from cellstorm.analysis.unknown import Unknown
 from cellstorm.localizations import Localizations
 
@@ -40,6 +41,7 @@ _TILE_NM: Final = 1000.0
 _MAX_GRID_CELLS: Final = 24 * 2**20
 """96 MiB of counts."""
 _MAX_FAILED: Final = 0.2
+_MAX_FRAMES: Final = 10_000_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,12 +84,14 @@ def measure_drift(localizations: Localizations, frame_count: int) -> Drift | Unk
     rows = localizations[np.isfinite(localizations["x_nm"]) & np.isfinite(localizations["y_nm"])]
     if len(rows) < MIN_LOCALIZATIONS:
         return Unknown(f"drift needs {MIN_LOCALIZATIONS} localizations or more, and there are {len(rows)}")
+    if frame_count > _MAX_FRAMES:
+        return Unknown(f"drift is told of at most {_MAX_FRAMES:,} frames, and these are {frame_count:,}")
     segments = _segments(rows)
     if len(segments) < 3:
         return Unknown("nearly all localizations are in one or two frames")
     positions = [np.stack([rows["x_nm"][part], rows["y_nm"][part]], axis=1).astype(np.float64) for part in segments]
     shifts = _follow(positions)
-    fine_nm = float(np.clip(np.nanmedian(rows["precision_nm"]), *_FINE_NM))
+    fine_nm = float(np.clip(typical_precision_nm(rows), *_FINE_NM))
     for _ in range(_REFINEMENTS):
         shifts = _refined(positions, shifts, fine_nm)
     uncertainty = _uncertainty(positions, shifts, fine_nm)
@@ -127,7 +131,7 @@ class _Grid:
         low = np.min([part.min(axis=0) for part in positions], axis=0) - np.ptp(shifts, axis=0)
         high = np.max([part.max(axis=0) for part in positions], axis=0) + np.ptp(shifts, axis=0)
         area_nm2 = float(np.prod(high - low + 1))
-        self.cell_nm = max(cell_nm, math.sqrt(area_nm2 / _MAX_GRID_CELLS))
+        self.cell_nm = float(max(cell_nm, math.sqrt(area_nm2 / _MAX_GRID_CELLS)))
         # What is followed may wander further than is known yet: positions that leave the grid are not counted.
         margin = 4 * _REACH_CELLS
         self._origin = low - margin * self.cell_nm
@@ -151,7 +155,8 @@ class _Grid:
         column, row = ((positions - self._origin) / self.cell_nm).astype(np.intp).T
         reach = _REACH_CELLS
         inside = (column >= reach) & (column < self._width - reach) & (row >= reach) & (row < self._height - reach)
-        return np.unique(row[inside] * self._width + column[inside], return_counts=True)
+        cells, counts = np.unique(row[inside] * self._width + column[inside], return_counts=True)
+        return cells, counts
 
 
 def _peak(scores: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -161,7 +166,7 @@ def _peak(scores: NDArray[np.float64]) -> NDArray[np.float64]:
     def misfit(parameters: NDArray[np.float64]) -> NDArray[np.float64]:
         height, x, y, sigma, ground = parameters
         squared = (columns - x) ** 2 + (rows - y) ** 2
-        return (height * np.exp(-squared / (2 * sigma**2)) + ground - scores).ravel()
+        return np.asarray(height * np.exp(-squared / (2 * sigma**2)) + ground - scores, np.float64).ravel()
 
     top = np.unravel_index(np.argmax(scores), scores.shape)
     height = float(np.ptp(scores))
@@ -203,9 +208,7 @@ def _full_grid(positions: list[NDArray[np.float64]], shifts: Shifts, cell_nm: fl
     return grid
 
 
-def _uncertainty(
-    positions: list[NDArray[np.float64]], shifts: Shifts, cell_nm: float
-) -> tuple[float, float] | None:
+def _uncertainty(positions: list[NDArray[np.float64]], shifts: Shifts, cell_nm: float) -> tuple[float, float] | None:
     """One sigma in x and y, from each segment's drift as told by the black and the white squares of a chessboard.
 
     An emitter lies in one of them. Two independent estimates, each with half of the data, differ by twice the sigma of the

@@ -8,6 +8,7 @@ one successor, the nearest first, in the nearest frame first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from scipy.sparse.csgraph import connected_components
 from cellstorm.analysis.neighbours import mutual, pairs_between_frames
 from cellstorm.localizations import LOCALIZATION, Localizations
 
-MIN_PHOTONS = 1e-3
+MIN_PHOTONS: Final = 1e-3
 """Weight of a localization without photons, so that those of an emitter always have a mean."""
 
 
@@ -76,7 +77,7 @@ def _merged(localizations: Localizations, emitters: int, label: NDArray[np.int32
     table = np.zeros(emitters, LOCALIZATION)
 
     def total(values: NDArray[np.floating]) -> NDArray[np.float64]:
-        return np.bincount(emitter, weights=values, minlength=emitters)
+        return np.bincount(emitter, weights=values, minlength=emitters).astype(np.float64)
 
     rows = np.bincount(emitter, minlength=emitters)
     weights = total(weight)

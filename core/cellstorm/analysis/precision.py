@@ -8,6 +8,9 @@ neighbour in the next frame is distributed as
 
 for the same emitter, s being the precision along one axis, and, for other emitters, as a Gaussian (structure that lies
 near) and a straight line (chance). The sum of the three is fitted to the histogram of distances.
+
+Where no emitter shines in two frames, dense structure alone can look alike; so there must be clearly more neighbours
+in the next frame than in one so much later that emitters have gone dark.
 """
 
 from __future__ import annotations
@@ -27,7 +30,11 @@ MIN_PAIRS: Final = 300
 _MAX_DISTANCE_NM: Final = 300.0
 _BINS: Final = 100
 _MIN_SHARE: Final = 0.1
+"""Of all neighbours, that are the same emitter."""
+_LATER_FRAMES: Final = 200
+_USUAL_NM: Final = 20.0
 _MAX_RELATIVE_ERROR: Final = 0.1
+_TOO_SHORT: Final = "too few emitters shine in two adjacent frames to tell the precision from their neighbours"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -49,6 +56,13 @@ class Nena:
     fit: NDArray[np.float64]
 
 
+def typical_precision_nm(localizations: Localizations) -> float:
+    """Median of what localizations believe of themselves; 20 nm where none of an (n,) table believes anything."""
+    precision_nm = localizations["precision_nm"]
+    known = precision_nm[np.isfinite(precision_nm)]
+    return float(np.median(known)) if len(known) else _USUAL_NM
+
+
 def nena_precision(localizations: Localizations, max_distance_nm: float = _MAX_DISTANCE_NM) -> Nena | Unknown:
     """NeNA of an (n,) table in any order; neighbours further than `max_distance_nm` tell nothing about precision."""
     rows = localizations[np.isfinite(localizations["x_nm"]) & np.isfinite(localizations["y_nm"])]
@@ -57,7 +71,9 @@ def nena_precision(localizations: Localizations, max_distance_nm: float = _MAX_D
         return Unknown(
             f"NeNA needs {MIN_PAIRS} localizations with a neighbour in the next frame, and there are {len(distance_nm)}"
         )
-    # The peak lies at sqrt(2) s. A first look at all, then at what reaches five times as far.
+    if not _emitters_last(rows, len(distance_nm), max_distance_nm):
+        return Unknown(_TOO_SHORT)
+    # A first look at all, then at what the precision can reach.
     reach_nm = max_distance_nm
     for _ in range(3):
         fitted = _fit(distance_nm[distance_nm <= reach_nm], reach_nm)
@@ -65,6 +81,21 @@ def nena_precision(localizations: Localizations, max_distance_nm: float = _MAX_D
             return fitted
         reach_nm = min(max_distance_nm, 8 * fitted.precision_nm)
     return fitted
+
+
+def _emitters_last(rows: Localizations, neighbours: int, max_distance_nm: float) -> bool:
+    """Whether `neighbours`, in the next frame, are clearly more than there would be if all emitters went dark."""
+    since_first = rows["frame"].astype(np.int64) - int(rows["frame"].min())
+    frames = int(since_first.max()) + 1
+    gap = min(_LATER_FRAMES, frames // 2)
+    if gap < 2:
+        return False
+    by_chance = len(nearest(pairs_between_frames(rows, gap, max_distance_nm)).distance_nm)
+    asked, asked_later = (int(np.count_nonzero(since_first < frames - after)) for after in (1, gap))
+    more = asked / max(1, asked_later)
+    expected = by_chance * more
+    noise = np.sqrt(neighbours + expected * more)
+    return bool(neighbours - expected > max(_MIN_SHARE * neighbours, 5 * noise))
 
 
 def _fit(distance_nm: NDArray[np.float64], reach_nm: float) -> Nena | Unknown:
@@ -92,5 +123,5 @@ def _fit(distance_nm: NDArray[np.float64], reach_nm: float) -> Nena | Unknown:
     same, sigma_nm = float(found.x[0]), float(found.x[1])
     sharp = found.success and uncertainty_nm < _MAX_RELATIVE_ERROR * sigma_nm and sigma_nm < 0.9 * high[1]
     if not sharp or same < _MIN_SHARE * total:
-        return Unknown("too few emitters shine in two adjacent frames to tell the precision from their neighbours")
+        return Unknown(_TOO_SHORT)
     return Nena(sigma_nm, uncertainty_nm, middle, count.astype(np.int64), model(found.x))

@@ -34,6 +34,7 @@ NM_PER_UNIT: Final = {
 }
 """`µm` is written with the micro sign or with the Greek letter."""
 
+_LARGEST: Final = float(np.finfo(np.float32).max)
 _REQUIRED: Final = ("frame", "x_nm", "y_nm")
 
 
@@ -65,7 +66,7 @@ def assemble(name: str, columns: Mapping[str, Values]) -> Localizations:
         If a position or a frame is not a number, or a frame is none that a table can hold.
     """
     for required in _REQUIRED:
-        wrong = np.flatnonzero(~np.isfinite(columns[required]))
+        wrong = np.flatnonzero(~(np.abs(columns[required]) < _LARGEST))
         if len(wrong):
             raise InvalidInput(f"{name}: localization {wrong[0] + 1} has no {required}; remove such rows and try again")
     frames = np.rint(columns["frame"])
@@ -74,8 +75,9 @@ def assemble(name: str, columns: Mapping[str, Values]) -> Localizations:
             f"{name}: frames run from {frames.min():.0f} to {frames.max():.0f} when counted from 0; correct its frame column"
         )
     table = np.zeros(len(frames), LOCALIZATION)
-    for column in LOCALIZATION.names or ():
-        table[column] = frames if column == "frame" else columns.get(column, np.nan)
+    with np.errstate(over="ignore", invalid="ignore"):  # of what is no position: infinite, or not a number
+        for column in LOCALIZATION.names or ():
+            table[column] = frames if column == "frame" else columns.get(column, np.nan)
     return table
 
 

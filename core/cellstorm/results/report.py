@@ -9,6 +9,7 @@ from typing import Self
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from cellstorm.analysis.summary import Analysis
 from cellstorm.camera import Camera
 from cellstorm.generator import GeneratorSpec
 from cellstorm.localizations import Localizations
@@ -59,6 +60,7 @@ class Report(Provenance):
     background_photons_median: float | None
     frames_per_s: float | None = Field(description="Processed per second; null where the time is not known.")
     reconstruction: RenderingReport
+    analysis: Analysis
 
     @classmethod
     def of(cls, provenance: Provenance, localizations: Localizations, snapshot: Snapshot, method: Method) -> Self:
@@ -78,6 +80,7 @@ class Report(Provenance):
                 output_pixel_nm=snapshot.output_pixel_nm,
                 localizations_outside=snapshot.outside,
             ),
+            analysis=Analysis.of(localizations),
         )
 
 

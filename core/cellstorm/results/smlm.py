@@ -11,6 +11,7 @@ https://github.com/imodpasteur/smlm-file-format/blob/master/specification.md
 from __future__ import annotations
 
 import json
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -35,6 +36,10 @@ _EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 """The first moment that a ZIP can name."""
 _UNIX: Final = 3
 _MAX_MANIFEST_BYTES: Final = 2**20
+_DAMAGE: Final = (
+    *(OSError, EOFError, zipfile.BadZipFile, zlib.error, struct.error, RuntimeError),  # encrypted, or nested too deep
+    *(KeyError, TypeError, ValueError, AttributeError, OverflowError),  # a manifest that is none
+)
 _DTYPES: Final = {
     f"{kind}{bits}": f"<{kind[0]}{bits // 8}"
     for kind, sizes in {"uint": (8, 16, 32, 64), "int": (8, 16, 32, 64), "float": (32, 64)}.items()
@@ -144,7 +149,7 @@ def read(path: Path, pixel_size_nm: float | None = None) -> ImportedTable:
     try:
         with zipfile.ZipFile(path) as archive:
             return _read(archive, path.name, pixel_size_nm)
-    except (OSError, zipfile.BadZipFile, zlib.error, KeyError, TypeError, ValueError, AttributeError) as error:
+    except _DAMAGE as error:
         raise InvalidInput(
             f"{path.name} is damaged or no .smlm 0.2 with one binary table ({error}); export it anew"
         ) from error

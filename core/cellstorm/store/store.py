@@ -16,9 +16,10 @@ from typing import Final, Literal, Self, cast
 import numpy as np
 from numpy.typing import NDArray
 from redis import Redis
+from redis._parsers.base import BaseParser
 from redis.backoff import ExponentialBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import OutOfMemoryError, ReadOnlyError
+from redis.exceptions import OutOfMemoryError, ReadOnlyError, ResponseError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
@@ -33,7 +34,15 @@ from cellstorm.store import keys, scripts
 PutOutcome = Literal["stored", "known", "early", "full", "gone"]
 CommitOutcome = Literal["committed", "duplicate", "conflict"]
 
-STORE_TROUBLE: Final = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError)
+
+class DiskTroubleError(ResponseError):
+    """Redis cannot write its files (MISCONF), as when the disk is full, and takes no change."""
+
+
+# A private seam of redis-py, which knows no class for this answer; pinned by tests/unit/core/test_store.py.
+BaseParser.EXCEPTION_CLASSES["MISCONF"] = DiskTroubleError
+
+STORE_TROUBLE: Final = (RedisConnectionError, RedisTimeoutError, OutOfMemoryError, ReadOnlyError, DiskTroubleError)
 """Redis is away, full, or handing over: what was asked of it helps when asked again later."""
 
 

@@ -33,8 +33,8 @@ _CARD: Final = """\
 # cellSTORM generator `{name}`
 
 Version {version}. {summary} A U-Net ({filters} filters in the first layer, nearest-neighbour resizing and convolution upwards)
-that was trained against a PatchGAN, after Diederich et al. (PLoS ONE 14, e0209827), equations 1 to 5 with the weights
-{weights}; adversarial term off for the first {silent_steps} steps and in every {silent_every}th after them; Adam, learning
+that was trained against a PatchGAN, after Diederich et al. (PLoS ONE 14, e0209827), {equations} with the weights
+{weights}; adversarial term off for the first {silent_steps} steps and in one of {silent_every} after them; Adam, learning
 rate {learning_rate:g}, beta {beta:g}. It sees one frame, and normalises it by itself. {threshold}
 
 ## Training
@@ -55,6 +55,7 @@ The last is declared as every localization's precision. What has less light than
 One precision for all: a bright molecule's is better, a faint one's worse. {limit} Trained on simulations alone; beside
 `default` it shows what the paper's way reaches on the same data.
 """
+_EQUATIONS: Final[Mapping[Kind, str]] = {"pix2pix": "equations 1 to 5", "enhance": "equations 1, 2 and 5"}
 _THRESHOLDS: Final[Mapping[Kind, str]] = {
     "pix2pix": "Localizations are spots over {threshold:g} of the frame's maximum, at their centroid.",
     "enhance": "Localizations are fitted to the clean frame by the classical localizer.",
@@ -113,6 +114,7 @@ def _write_card(
         version=spec.version,
         summary=_SUMMARIES[config.generator],
         filters=config.filters,
+        equations=_EQUATIONS[config.generator],
         weights=f"({weights.adversarial:g}, {weights.likeness:g}, {weights.sparsity:g})",
         silent_steps=config.silent_steps,
         silent_every=config.silent_every,

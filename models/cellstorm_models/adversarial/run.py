@@ -34,7 +34,7 @@ from cellstorm_models.adversarial.reading import measure
 from cellstorm_models.adversarial.run_log import Evaluation
 from cellstorm_models.adversarial.targets import Scene, target
 from cellstorm_models.adversarial.unet import Frame, FrameNet
-from cellstorm_models.adversarial.window_source import WindowSource
+from cellstorm_models.adversarial.window_source import MakeClip, WindowSource
 from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
 
 LAST: Final = "last.pt"
@@ -46,13 +46,14 @@ _NAMES: Final = ("likeness", "sparsity", "fooling", "discriminator")
 class Trainer:
     """One run: both networks, their optimizers, and how far it has come."""
 
-    def __init__(self, config: AdversarialConfig, device: torch.device) -> None:
+    def __init__(self, config: AdversarialConfig, device: torch.device, make: MakeClip) -> None:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
         self.config = config
         self.step = 0
         self.best = -math.inf
         self._device = device
+        self._make = make
         self._seconds = 0.0
         self.net = FrameNet(config.generator, config.filters)
         self._discriminator = PatchGan(config.filters)
@@ -62,15 +63,15 @@ class Trainer:
             name: torch.optim.Adam(network.parameters(), config.learning_rate, betas=(config.beta, 0.999))
             for name, network in (("generator", self.net), ("discriminator", self._discriminator))
         }
-        self._validation = _validation_batches(config)
+        self._validation = _validation_batches(config, make)
 
     def run(
         self, folder: Path, report: Callable[[Evaluation], None], *, processes: int, minutes: float | None = None
     ) -> None:
         """Train to the last step, or for so many minutes of this call; a checkpoint at each evaluation."""
         began, before = time.monotonic(), self._seconds
-        recent: list[dict[str, float]] = []
-        with WindowSource(self.config, self.step, processes) as source:
+        recent: list[dict[str, Tensor]] = []
+        with WindowSource(self.config, self.step, processes, self._make) as source:
             while self.step < self.config.steps:
                 recent.append(self._train(source.take()))
                 self.step += 1
@@ -82,7 +83,7 @@ class Trainer:
                 if time_is_up:
                     return
 
-    def _train(self, batch: WindowBatch) -> dict[str, float]:
+    def _train(self, batch: WindowBatch) -> dict[str, Tensor]:
         """One step of each player; the discriminator rests where the adversarial term is off, as equation 5 has it."""
         seen, truth, picture = self._pictures(batch)
         true_view, view = self._view(truth), self._view(picture)
@@ -94,7 +95,8 @@ class Trainer:
         losses = GeneratorLosses(likeness_loss(true_view, view), sparsity_loss(picture), fooling)
         _descend(self._optimizers["generator"], losses.total(self.config.weights))
         values = (losses.likeness, losses.sparsity, fooling, judged)
-        return {name: math.nan if value is None else value.item() for name, value in zip(_NAMES, values, strict=True)}
+        # not yet numbers: to fetch them, the processor would have to wait for the GPU
+        return {name: value.detach() for name, value in zip(_NAMES, values, strict=True) if value is not None}
 
     def _pictures(self, batch: WindowBatch) -> tuple[Tensor, Tensor, Tensor]:
         """The paper's x, y and G(x)."""
@@ -122,8 +124,8 @@ class Trainer:
     def _autocast(self) -> torch.autocast:
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self._device.type == "cuda")
 
-    def _evaluate(self, folder: Path, recent: list[dict[str, float]]) -> Evaluation:
-        means = {name: _mean([values[name] for values in recent]) for name in _NAMES}
+    def _evaluate(self, folder: Path, recent: list[dict[str, Tensor]]) -> Evaluation:
+        means = {name: _mean([values[name] for values in recent if name in values]) for name in _NAMES}
         with torch.no_grad():
             parts = [self._validation_loss(batch) for batch in self._validation]
         reading = measure(self.net, self._validation)
@@ -177,8 +179,8 @@ def default_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def begin(folder: Path, config: AdversarialConfig, device: torch.device) -> Trainer:
-    """A new run in `folder`.
+def begin(folder: Path, config: AdversarialConfig, device: torch.device, make: MakeClip = make_clip) -> Trainer:
+    """A new run in `folder`, on clips that `make` makes.
 
     Raises
     ------
@@ -192,12 +194,12 @@ def begin(folder: Path, config: AdversarialConfig, device: torch.device) -> Trai
     folder.mkdir(parents=True, exist_ok=True)
     config.write(folder)
     run_log.begin(folder)
-    return Trainer(config, device)
+    return Trainer(config, device, make)
 
 
-def resume(folder: Path, device: torch.device) -> Trainer:
+def resume(folder: Path, device: torch.device, make: MakeClip = make_clip) -> Trainer:
     """The run in `folder`, where it last saved itself."""
-    trainer = Trainer(AdversarialConfig.read(folder), device)
+    trainer = Trainer(AdversarialConfig.read(folder), device, make)
     if (folder / LAST).exists():
         trainer.restore(folder)
     return trainer
@@ -218,14 +220,12 @@ def _descend(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
     optimizer.step()
 
 
-def _mean(values: list[float]) -> float:
-    """Of those that are numbers."""
-    numbers = [value for value in values if not math.isnan(value)]
-    return float(np.mean(numbers)) if numbers else math.nan
+def _mean(values: list[Tensor]) -> float:
+    return torch.stack(values).mean().item() if values else math.nan
 
 
-def _validation_batches(config: AdversarialConfig) -> list[WindowBatch]:
-    clips = [make_clip(_VALIDATION_SEED, number) for number in range(config.validation_clips)]
+def _validation_batches(config: AdversarialConfig, make: MakeClip) -> list[WindowBatch]:
+    clips = [make(_VALIDATION_SEED, number) for number in range(config.validation_clips)]
     rng = np.random.default_rng(_VALIDATION_SEED)
     count = max(1, config.validation_windows // config.batch)
     return [sample_windows(clips, config.batch, config.side_px, rng) for _ in range(count)]

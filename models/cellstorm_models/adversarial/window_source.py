@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
 from typing import Final, Self
@@ -20,7 +20,10 @@ from typing import Final, Self
 import numpy as np
 
 from cellstorm_models.adversarial.config import AdversarialConfig
-from cellstorm_models.clips import Clip, WindowBatch, make_clip, sample_windows
+from cellstorm_models.clips import Clip, WindowBatch, sample_windows
+
+MakeClip = Callable[[int, int], Clip]
+"""From a seed and a number to that clip, always the same."""
 
 _AHEAD: Final = 4  # clips for each process that are under way or wait for the trainer
 _LOOK_S: Final = 5.0
@@ -29,9 +32,10 @@ _LOOK_S: Final = 5.0
 class WindowSource:
     """Batches of steps `first_step`, first_step + 1, …; to be used in a `with` statement."""
 
-    def __init__(self, config: AdversarialConfig, first_step: int, processes: int) -> None:
-        """With no processes, clips are made in this one."""
+    def __init__(self, config: AdversarialConfig, first_step: int, processes: int, make: MakeClip) -> None:
+        """With no processes, clips are made in this one; else `make` must be a function of a module."""
         self._config = config
+        self._make = make
         self._step = first_step
         self._executor = _executor(processes) if processes else None
         self._clips = self._made(self._clips_before(max(0, first_step - 1)), _AHEAD * processes)
@@ -62,11 +66,11 @@ class WindowSource:
         """Clips in the order of their numbers; `ahead` of them are asked for before they are wanted."""
         numbers = itertools.count(first)
         if self._executor is None:
-            yield from (make_clip(self._config.seed, number) for number in numbers)
+            yield from (self._make(self._config.seed, number) for number in numbers)
             return
         asked: deque[Future[Clip]] = deque()
         for number in numbers:
-            asked.append(self._executor.submit(make_clip, self._config.seed, number))
+            asked.append(self._executor.submit(self._make, self._config.seed, number))
             if len(asked) > ahead:
                 yield asked.popleft().result()
 

@@ -28,6 +28,8 @@ def check_offer(offer: str) -> None:
         raise InvalidOffer("this is not a WebRTC offer; send the SDP that createOffer() made, as application/sdp")
     if len(re.findall(r"^m=video ", offer, re.MULTILINE)) != 1:
         raise InvalidOffer("the offer must hold exactly one video; offer the camera's track alone")
+    if re.search(r"^a=(recvonly|inactive)\s*$", offer, re.MULTILINE):
+        raise InvalidOffer("the offer sends no video; offer the camera's track as sendonly")
     if not _H264.search(offer):
         raise NoUsableCodec("the offer holds no H.264; choose a browser or an encoder that sends H.264")
 

@@ -61,6 +61,7 @@ class Peer:
             IndexError,
             AssertionError,
             AttributeError,
+            RuntimeError,
             InvalidAccessError,
             InvalidStateError,
         ) as error:

@@ -17,7 +17,7 @@ from PIL import Image
 
 from cellstorm.errors import InvalidSetting, StorageFull
 from cellstorm.localizations import empty
-from cellstorm.results import picasso
+from cellstorm.results import picasso, smlm
 from cellstorm.results.folder import RESULT_NAMES, Results, check_folder, write_results
 from tests.fakes import provenance, star_localizations
 
@@ -59,6 +59,10 @@ def test_all_files_tell_of_the_same_localizations(tmp_path: Path) -> None:
     assert info == picasso.TableInfo(64, 64, 50, 100.0)
     assert len(table) == 500
     assert len((tmp_path / "out" / "localizations.csv").read_text().splitlines()) == 501
+    shared = smlm.read(tmp_path / "out" / "localizations.smlm")
+    assert shared.pixel_size_nm == 100
+    np.testing.assert_allclose(shared.localizations["x_nm"], table["x_nm"], atol=0.01)
+    assert "Reconstruction</b> of 500 localizations" in (tmp_path / "out" / "report.html").read_text(encoding="utf-8")
     assert tifffile.imread(tmp_path / "out" / "reconstruction.ome.tif").sum() == pytest.approx(500, rel=1e-5)
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "out" / "widefield.ome.tif"), given.widefield_sum)
     assert json.loads((tmp_path / "out" / "report.json").read_text())["localizations"] == 500
@@ -75,7 +79,8 @@ def test_the_order_in_which_chunks_were_done_leaves_no_trace(tmp_path: Path) -> 
     second["frame"][second["frame"] == boundary] = boundary + 1  # a frame's localizations are all of one chunk
     write_results(tmp_path / "in order", given)
     write_results(tmp_path / "late first", replace(given, localizations=np.concatenate([second, first])))
-    for name in ("localizations.csv", "localizations.hdf5", "reconstruction.png", "report.json"):
+    tables = ("localizations.csv", "localizations.hdf5", "localizations.smlm")
+    for name in (*tables, "reconstruction.png", "report.html", "report.json"):
         assert (tmp_path / "in order" / name).read_bytes() == (tmp_path / "late first" / name).read_bytes(), name
 
 

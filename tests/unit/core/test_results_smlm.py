@@ -51,7 +51,9 @@ def foreign(folder: Path, rows: np.ndarray[Any, Any], units: list[str], **file: 
 @pytest.mark.filterwarnings("ignore:The inplace keyword")  # locan's own
 def test_locan_reads_every_row_at_the_place_and_in_the_unit_that_were_written(tmp_path: Path) -> None:
     localizations = star_localizations(20_000)
-    table = locan.load_SMLM_file(written(tmp_path, localizations)).data
+    loaded = locan.load_SMLM_file(written(tmp_path, localizations))
+    assert not isinstance(loaded, list)
+    table = loaded.data
     assert len(table) == 20_000
     np.testing.assert_array_equal(table["frame"], localizations["frame"] + 1)
     np.testing.assert_allclose(table["position_x"], localizations["x_nm"] + 53.65, atol=0.01)

@@ -6,7 +6,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'cellstorm[train]'")
 
-from cellstorm_models.adversarial.config import KINDS, Kind  # noqa: E402  # after the check for what it needs
+from torch import Tensor  # noqa: E402  # after the check for what it needs
+
+from cellstorm_models.adversarial.config import KINDS, Kind  # noqa: E402
 from cellstorm_models.adversarial.discriminator import PatchGan  # noqa: E402
 from cellstorm_models.adversarial.unet import SIZE_MULTIPLE, Frame, FrameNet  # noqa: E402
 
@@ -20,9 +22,10 @@ def _net(kind: Kind, filters: int = 4) -> FrameNet:
     return net
 
 
-def _counts(batch: int, height: int = 48, width: int = 32) -> torch.Tensor:
+def _counts(batch: int, height: int = 48, width: int = 32) -> Tensor:
     generator = torch.Generator().manual_seed(batch)
-    return torch.poisson(torch.full((batch, 1, height, width), 25.0), generator)
+    counts: Tensor = torch.poisson(torch.full((batch, 1, height, width), 25.0), generator)
+    return counts
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(1, 1), (1, 3), (2, 1), (3, 4), (8, 8)])

@@ -8,7 +8,9 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'cellstorm[train]'")
 
-from cellstorm_models.adversarial.objectives import (  # noqa: E402  # after the check for what it needs
+from torch import Tensor  # noqa: E402  # after the check for what it needs
+
+from cellstorm_models.adversarial.objectives import (  # noqa: E402
     GeneratorLosses,
     Weights,
     adversarial_value,
@@ -19,8 +21,9 @@ from cellstorm_models.adversarial.objectives import (  # noqa: E402  # after the
 )
 
 
-def _logit(probability: float) -> torch.Tensor:
-    return torch.tensor([[math.log(probability / (1 - probability))]])
+def _logit(probability: float) -> Tensor:
+    logit: Tensor = torch.tensor([[math.log(probability / (1 - probability))]])
+    return logit
 
 
 def test_equation_1_is_what_the_discriminator_gains_by_telling_truth_from_picture() -> None:
@@ -59,7 +62,7 @@ def test_light_in_its_right_place_pays_although_it_is_charged_for() -> None:
     truth[0, 0, 30, 20] = 3.0
     elsewhere = torch.roll(truth, 30, dims=3)
 
-    def cost(picture: torch.Tensor) -> float:
+    def cost(picture: Tensor) -> float:
         losses = GeneratorLosses(likeness_loss(blurred(truth), blurred(picture)), sparsity_loss(picture), None)
         return losses.total(Weights()).item()
 

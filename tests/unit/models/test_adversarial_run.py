@@ -19,8 +19,19 @@ from cellstorm_models.adversarial.package import write_package  # noqa: E402
 from cellstorm_models.adversarial.run import begin, best_network, resume  # noqa: E402
 from cellstorm_models.adversarial.run_log import Evaluation  # noqa: E402
 from cellstorm_models.adversarial.unet import FrameNet  # noqa: E402
+from cellstorm_models.clips import Clip  # noqa: E402
+from cellstorm_models.simulation import SimulationConfig, simulate  # noqa: E402
 
 _CPU = torch.device("cpu")
+
+
+def _plain_clip(seed: int, number: int) -> Clip:
+    """Simulated, small and not compressed: quick to make, and in other processes too."""
+    recording = simulate(SimulationConfig(frames=6, width=40, height=40), np.random.default_rng([seed, number]))
+    truth = recording.truth
+    place = (truth["frame"], truth["x_nm"] / 100.0, truth["y_nm"] / 100.0)
+    emitters = np.stack([*place, recording.signal_counts, truth["on"] > 0.25, recording.sigma_px], axis=1)
+    return Clip(recording.counts, recording.background, emitters.astype(np.float32))
 
 
 def _tiny(kind: Kind) -> AdversarialConfig:
@@ -51,7 +62,7 @@ def _stop(evaluation: Evaluation) -> None:
 @pytest.fixture(scope="module", params=KINDS)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "whole"
-    begin(folder, _tiny(request.param), _CPU).run(folder, lambda evaluation: None, processes=0)
+    begin(folder, _tiny(request.param), _CPU, _plain_clip).run(folder, lambda evaluation: None, processes=0)
     return folder
 
 
@@ -62,10 +73,10 @@ def test_the_adversarial_term_is_off_for_the_first_thousand_steps_and_every_thir
 
 
 def test_a_run_that_was_stopped_ends_as_one_that_was_not(run: Path, tmp_path: Path) -> None:
-    stopped = begin(tmp_path, AdversarialConfig.read(run), _CPU)
+    stopped = begin(tmp_path, AdversarialConfig.read(run), _CPU, _plain_clip)
     with pytest.raises(_Stopped):
         stopped.run(tmp_path, _stop, processes=0)
-    resumed = resume(tmp_path, _CPU)
+    resumed = resume(tmp_path, _CPU, _plain_clip)
     assert resumed.step == 2
     resumed.run(tmp_path, lambda evaluation: None, processes=0)
     whole, parts = (torch.load(folder / "last.pt") for folder in (run, tmp_path))
@@ -75,15 +86,17 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(run: Path, tmp_path: Pa
 
 
 def test_a_run_ends_when_its_time_is_up_and_can_be_resumed(tmp_path: Path) -> None:
-    begin(tmp_path, _tiny("enhance"), _CPU).run(tmp_path, lambda evaluation: None, processes=0, minutes=0.0)
-    assert resume(tmp_path, _CPU).step == 1
+    begin(tmp_path, _tiny("enhance"), _CPU, _plain_clip).run(
+        tmp_path, lambda evaluation: None, processes=0, minutes=0.0
+    )
+    assert resume(tmp_path, _CPU, _plain_clip).step == 1
 
 
 def test_clips_made_by_other_processes_are_the_same_clips(tmp_path: Path) -> None:
     alone, helped = tmp_path / "alone", tmp_path / "helped"
     config = replace(_tiny("enhance"), steps=1)
     for folder, processes in ((alone, 0), (helped, 1)):
-        begin(folder, config, _CPU).run(folder, lambda evaluation: None, processes=processes)
+        begin(folder, config, _CPU, _plain_clip).run(folder, lambda evaluation: None, processes=processes)
     one, other = (torch.load(folder / "last.pt")["generator"] for folder in (alone, helped))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
 

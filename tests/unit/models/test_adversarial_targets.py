@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install 'cellstorm[train]'")
 
-from cellstorm.camera import Camera  # noqa: E402  # after the check for what it needs
+from torch import Tensor  # noqa: E402  # after the check for what it needs
+
+from cellstorm.camera import Camera  # noqa: E402
 from cellstorm.readout import read_out  # noqa: E402
 from cellstorm.scoring import Score, score  # noqa: E402
 from cellstorm_models.adversarial.config import Kind  # noqa: E402
@@ -21,9 +23,10 @@ _CPU = torch.device("cpu")
 _COUNTS = Camera(gain=1.0, offset=0.0, read_noise=0.0)
 
 
-def _emitters(*rows: tuple[float, float, float, float]) -> torch.Tensor:
+def _emitters(*rows: tuple[float, float, float, float]) -> Tensor:
     """(n, 6) of window, x, y, signal; to care for, 1.4 pixels wide."""
-    return torch.tensor([(*row, 1.0, 1.4) for row in rows], dtype=torch.float32)
+    emitters: Tensor = torch.tensor([(*row, 1.0, 1.4) for row in rows], dtype=torch.float32)
+    return emitters
 
 
 @pytest.mark.parametrize(

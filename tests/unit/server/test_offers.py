@@ -70,6 +70,7 @@ def test_bitrates_stand_with_h264_alone() -> None:
         pytest.param("garbage", InvalidOffer, id="garbage"),
         pytest.param(OFFER.replace("m=video", "m=audio"), InvalidOffer, id="no video"),
         pytest.param(OFFER.replace("H264", "VP8"), NoUsableCodec, id="no H.264"),
+        pytest.param(OFFER + "a=recvonly\r\n", InvalidOffer, id="sends nothing"),
     ],
 )
 def test_what_cannot_be_answered_is_refused(offer: str, error: type[InvalidOffer]) -> None:

@@ -1,0 +1,62 @@
+"""`train --generator pix2pix|enhance` and `export` of such a run: the paper's own generators."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from cellstorm.errors import InvalidSetting
+from cellstorm.generator import GeneratorSpec
+
+if TYPE_CHECKING:
+    from cellstorm_models.adversarial.run_log import Evaluation
+
+_console = Console(stderr=True)
+
+
+def train(
+    generator: str,
+    out: Path,
+    *,
+    steps: int | None,
+    batch: int | None,
+    seed: int,
+    threads: int,
+    processes: int,
+    pause_after: float | None,
+    resume: bool,
+) -> None:
+    """Train one of the paper's generators, on a GPU where there is one; None stands for the paper's figure."""
+    from cellstorm_models.adversarial import run
+    from cellstorm_models.adversarial.config import KINDS, AdversarialConfig
+
+    device = run.default_device()
+    if resume:
+        trainer = run.resume(out, device)
+    else:
+        kind = next((kind for kind in KINDS if kind == generator), None)
+        if kind is None:
+            raise InvalidSetting(f"there is no generator {generator!r}; choose one of default, {', '.join(KINDS)}")
+        config = AdversarialConfig.of(kind)
+        config = replace(config, seed=seed, threads=threads, steps=steps or config.steps, batch=batch or config.batch)
+        trainer = run.begin(out, config, device)
+    trainer.run(out, _report, processes=processes, minutes=pause_after)
+    if trainer.step < trainer.config.steps:
+        _console.print(f"paused at step {trainer.step} of {trainer.config.steps}; go on with --resume")
+
+
+def export(run: Path, out: Path, *, version: str) -> GeneratorSpec:
+    """Write the package of such a run."""
+    from cellstorm_models.adversarial.package import write_package
+
+    return write_package(run, out, version=version)
+
+
+def _report(evaluation: Evaluation) -> None:
+    _console.print(
+        f"step {evaluation.step}  {evaluation.minutes:.1f} minutes  validation {evaluation.validation:.3f}  "
+        f"Jaccard {evaluation.jaccard:.3f}  discriminator {evaluation.discriminator:.3f}"
+    )
