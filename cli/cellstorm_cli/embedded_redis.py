@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from cellstorm.errors import Busy, RuntimeUnavailable
+from cellstorm.errors import Busy, InvalidSetting, RuntimeUnavailable
 from cellstorm_cli.processes import ProcessSpec
 
 _LONGEST_SOCKET_PATH: Final = 100
@@ -42,8 +42,13 @@ def reserve(folder: Path) -> Iterator[Path]:
     ------
     Busy
         If another server keeps its files there now.
+    InvalidSetting
+        If the folder cannot be made.
     """
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise InvalidSetting(f"{folder.parent} cannot be used ({error.strerror}); choose another --data") from error
     with (folder / "lock").open("w") as lock, tempfile.TemporaryDirectory(prefix="cellstorm-") as elsewhere:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,10 +13,10 @@ from typing import IO, Any, Final, Self
 import httpx
 
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings, State
-from cellstorm.errors import Busy, CellstormError, InvalidInput, NotAllowed, StoreUnavailable
+from cellstorm.errors import Busy, CellstormError, InvalidInput, NotAllowed, SessionReplaced, StoreUnavailable
 from cellstorm.results.folder import RESULT_NAMES
 
-_ERRORS: Final[dict[int, type[CellstormError]]] = {401: NotAllowed, 403: NotAllowed, 503: Busy}
+_ERRORS: Final[dict[int, type[CellstormError]]] = {401: NotAllowed, 403: NotAllowed, 410: SessionReplaced, 503: Busy}
 _POLL_S: Final = 0.5
 
 

@@ -16,7 +16,7 @@ from aiortc.mediastreams import MediaStreamError, MediaStreamTrack
 from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from av.stream import Stream
 
-from cellstorm.errors import Busy, CellstormError, StoreUnavailable
+from cellstorm.errors import Busy, CellstormError, SessionReplaced, StoreUnavailable
 from cellstorm.h264 import TICKS_PER_SECOND
 from cellstorm_cli.gateway_client import GatewayClient
 from cellstorm_cli.playback import Picture
@@ -121,11 +121,19 @@ class Phone:
             is_complete = await _until_sent_or_lost(connection, sender, track)
             if is_complete:
                 await asyncio.sleep(_DRAIN_S)
-                with contextlib.suppress(CellstormError):
-                    await self._client.request("DELETE", response.headers["Location"])
+            await self._end_session(response.headers["Location"])
             return is_complete
         finally:
             await connection.close()
+
+    async def _end_session(self, location: str) -> None:
+        """One that is gone is no error, unless another phone took its place: then this one does not take it back."""
+        try:
+            await self._client.request("DELETE", location)
+        except SessionReplaced:
+            raise
+        except CellstormError as error:
+            log.info("session not ended", reason=str(error))
 
 
 def _add_h264(connection: RTCPeerConnection, track: MediaStreamTrack) -> RTCRtpSender:

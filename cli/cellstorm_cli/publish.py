@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings
+from cellstorm.errors import InvalidVideo
 from cellstorm_cli import options, playback
 from cellstorm_cli.gateway_client import GatewayClient
 from cellstorm_cli.phone import Phone
@@ -68,6 +69,8 @@ def publish(
             f"{result.id}: {len(sent)} frames sent, {result.frames_received} received, {result.frames_lost} lost, "
             f"{result.frames_damaged} damaged; {result.localizations} localizations; {result.state}"
         )
+    if result.error:
+        raise InvalidVideo(result.error)
 
 
 async def _publish(

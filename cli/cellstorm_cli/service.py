@@ -19,7 +19,7 @@ from cellstorm.logs import configure_logs
 from cellstorm.settings import Settings
 from cellstorm.store import Store
 from cellstorm_cli.embedded_redis import reserve, server_process
-from cellstorm_cli.machine import free_port, is_free, usable_cores
+from cellstorm_cli.machine import free_port, is_free, lan_address, usable_cores
 from cellstorm_cli.processes import ProcessSpec, Supervisor
 
 _START_S: Final = 60.0
@@ -77,6 +77,8 @@ class LocalService:
     ----------
     url
         Of the gateway, without a slash at its end.
+    lan_url
+        Likewise, as other devices reach it; None where it listens to this machine alone.
     admin_token
         Opens everything.
     redis_url
@@ -86,6 +88,7 @@ class LocalService:
     """
 
     url: str
+    lan_url: str | None
     admin_token: str
     redis_url: str
     supervisor: Supervisor
@@ -94,6 +97,11 @@ class LocalService:
     def admin_link(self) -> str:
         """The page, opened by the admin; a fragment is not sent, so the token comes into no server's log."""
         return f"{self.url}/#token={self.admin_token}"
+
+    @property
+    def lan_link(self) -> str | None:
+        """Likewise, for other devices."""
+        return None if self.lan_url is None else f"{self.lan_url}/#token={self.admin_token}"
 
 
 @contextmanager
@@ -127,7 +135,9 @@ def local_service(settings: Settings, *, workers: int = 1, log_file: Path | None
         )
         url = f"http://{_EVERYWHERE.get(settings.host, settings.host)}:{port}"
         supervisor.wait_until(lambda: _is_ready(url, workers), "the service", _START_S)
-        yield LocalService(url, token, redis_url, supervisor)
+        address = lan_address() if settings.host in _EVERYWHERE else None
+        lan_url = None if address is None else f"http://{address}:{port}"
+        yield LocalService(url, lan_url, token, redis_url, supervisor)
 
 
 @contextmanager
@@ -188,5 +198,9 @@ def _print_address(service: LocalService) -> None:
     import segno
 
     print(f"cellSTORM runs at {service.url}\nOpen this link, it holds the admin's token:\n\n  {service.admin_link}\n")
-    segno.make(service.admin_link).terminal(compact=True)
+    if service.lan_link is None:
+        print("Only this machine reaches it; CELLSTORM_HOST=0.0.0.0 lets others in.")
+    else:
+        print(f"From other devices: {service.lan_link}\n")
+        segno.make(service.lan_link).terminal(compact=True)
     print("\nCtrl-C ends it.", flush=True)

@@ -29,7 +29,11 @@ class Settings(BaseSettings):
     public_url: str | None = Field(
         default=None, description="Under which phones reach the gateway, where a proxy stands before it."
     )
-    redis_url: str = Field(default="redis://127.0.0.1:6379/0", description="redis://, rediss:// or unix:// address.")
+    redis_url: str = Field(
+        default="redis://127.0.0.1:6379/0",
+        pattern=r"^(rediss?|unix)://",
+        description="redis://, rediss:// or unix:// address.",
+    )
     admin_token: str | None = Field(
         default=None, min_length=16, description="Made at the first start where none is given."
     )

@@ -64,6 +64,7 @@ _UNWRITABLE: Final = (
     errno.EPERM,
     errno.EROFS,
     errno.ENOTDIR,
+    errno.ENOENT,
     errno.EISDIR,
     errno.EEXIST,  # a file where a folder above it should be
     errno.ENAMETOOLONG,
