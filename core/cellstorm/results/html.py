@@ -217,7 +217,7 @@ def _analysis(analysis: Analysis) -> Iterable[tuple[str, str, str]]:
             "Precision by neighbours",
             "nena_precision_nm",
             _with_error(analysis.nena_precision_nm, analysis.nena_uncertainty_nm),
-            "NeNA: measured on molecules seen in adjacent frames",
+            "NeNA, from molecules in adjacent frames; too small where these share errors (codec, context)",
         ),
         (
             "Drift",
