@@ -42,6 +42,7 @@ def test_a_worker_that_is_killed_comes_back(settings: Settings, tmp_path: Path) 
         os.kill(service.supervisor.process_id("worker-1"), signal.SIGKILL)
         while service.supervisor.restarts("worker-1") == 0 or workers(service) != 1:  # the dead one is forgotten
             time.sleep(0.1)
+        assert psutil.pid_exists(service.supervisor.process_id("worker-1"))
 
 
 def test_a_redis_that_is_killed_comes_back_with_what_it_held(settings: Settings, tmp_path: Path) -> None:

@@ -19,7 +19,7 @@ def test_a_live_acquisition_whose_gateway_was_killed_waits_for_its_phone(gateway
     created = gateway.create()
     gateway.store.set_fields(created["id"], live=1)
     gateway.store.transition(created["id"], State.RECEIVING)
-    gateway.wait_for(created["id"], "waiting")
+    assert gateway.wait_for(created["id"], "waiting")["error"] is None
 
 
 def test_one_that_waits_for_its_first_phone_is_left_alone(gateway: Gateway) -> None:

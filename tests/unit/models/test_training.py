@@ -14,7 +14,7 @@ pytest.importorskip("bioimageio.spec", reason="export needs bioimageio.spec: pip
 from cellstorm import zoo  # noqa: E402  # after the checks for what it needs
 from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402
 from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
-from cellstorm_models.export import check_onnx, write_package  # noqa: E402
+from cellstorm_models.export import check_package, write_package  # noqa: E402
 from cellstorm_models.networks import EmitterNet  # noqa: E402
 from cellstorm_models.training import Evaluation, TrainConfig, begin, best_network, resume  # noqa: E402
 
@@ -100,4 +100,4 @@ def test_an_exported_package_is_valid_and_gives_its_own_test_output(run: Path, t
     np.testing.assert_allclose(output, np.load(tmp_path / "tiny" / "test_output.npy"), rtol=1e-5)
     assert str(Path.cwd()).encode() not in (tmp_path / "tiny" / "weights.onnx").read_bytes()
     with pytest.raises(ModelUnavailable, match="differs from the network"):
-        check_onnx(EmitterNet(4).eval(), tmp_path / "tiny" / "weights.onnx")
+        check_package(EmitterNet(4), tmp_path / "tiny")
