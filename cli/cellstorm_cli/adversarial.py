@@ -32,8 +32,9 @@ def train(
     """Train one of the paper's generators, on a GPU where there is one; None stands for the paper's figure."""
     from cellstorm_models.adversarial import run
     from cellstorm_models.adversarial.config import KINDS, AdversarialConfig
+    from cellstorm_models.devices import default_device
 
-    device = run.default_device()
+    device = default_device()
     if resume:
         trainer = run.resume(out, device)
     else:

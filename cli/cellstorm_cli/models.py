@@ -83,28 +83,36 @@ def train(
     generator: Annotated[
         str, typer.Option(help="default, or the paper's own: pix2pix, enhance; a resumed run's is known.")
     ] = "default",
-    minutes: Annotated[float, typer.Option(min=0.01, help="Processor minutes, of all processes together.")] = 38.0,
+    minutes: Annotated[
+        float, typer.Option(min=0.01, help="Processor minutes, of all processes together; on a GPU by the clock.")
+    ] = 38.0,
     steps: Annotated[int | None, typer.Option(min=1, help="In place of minutes; repeatable to the bit.")] = None,
     seed: Annotated[int, typer.Option(help="Same seed and steps, same generator.")] = 2,
-    threads: Annotated[int, typer.Option(min=1, help="Of the network; clips are made in a process besides.")] = 1,
+    threads: Annotated[int, typer.Option(min=1, help="Of the network; clips are made in processes besides.")] = 1,
+    channels: Annotated[int, typer.Option(min=4, max=128, help="Of the default's first level: its width.")] = 16,
     start_from: Annotated[
         Path | None, typer.Option(help="Checkpoint (best.pt) whose weights to begin with; a new schedule.")
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-6, max=0.1, help="Highest; 0.003, or 0.001 with --start-from.")
     ] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Windows of a step, of pix2pix and enhance; 4.")] = None,
-    processes: Annotated[int, typer.Option(min=1, help="That make clips, for pix2pix and enhance.")] = 1,
+    batch: Annotated[int | None, typer.Option(min=1, help="Windows of a step; 32, of pix2pix and enhance 4.")] = None,
+    processes: Annotated[int, typer.Option(min=1, help="That make clips.")] = 1,
+    from_acquisition: Annotated[
+        Path | None, typer.Option(help="Result folder of a good recording: every other clip is of it.")
+    ] = None,
+    video: Annotated[Path | None, typer.Option(help="That recording, where it is not video.mp4 in the folder.")] = None,
     pause_after: Annotated[
         float | None, typer.Option(min=0.0, help="Minutes after which pix2pix and enhance stop, to be resumed.")
     ] = None,
     resume: Annotated[bool, typer.Option(help="Go on with the run in the folder, with its own settings.")] = False,
 ) -> None:
-    """Train a generator on simulated, compressed recordings."""
+    """Train a generator on simulated, compressed recordings, and on one of your own."""
     _needs_torch()
     from cellstorm_cli import adversarial
     from cellstorm_models import training
     from cellstorm_models.adversarial.config import is_adversarial
+    from cellstorm_models.devices import default_device
 
     if generator != "default" or (resume and is_adversarial(out)):
         adversarial.train(
@@ -120,18 +128,25 @@ def train(
         )
         return
     if resume:
-        trainer = training.resume(out)
+        trainer = training.resume(out, default_device())
     else:
+        usual = training.TrainConfig()
+        windows = batch or usual.batch
         config = training.TrainConfig(
             seed=seed,
             minutes=minutes,
             steps=steps,
+            channels=channels,
             threads=threads,
+            batch=windows,
+            pool_clips=max(usual.pool_clips, 2 * windows),
             learning_rate=learning_rate or (3e-3 if start_from is None else 1e-3),
             start_from=None if start_from is None else str(start_from),
+            from_acquisition=None if from_acquisition is None else str(from_acquisition),
+            video=None if video is None else str(video),
         )
-        trainer = training.begin(out, config)
-    trainer.run(out, _report)
+        trainer = training.begin(out, config, default_device())
+    trainer.run(out, _report, processes=processes)
 
 
 def export(
@@ -168,7 +183,7 @@ def _say_exported(out: Path, spec: GeneratorSpec) -> None:
 
 def _report(evaluation: Evaluation) -> None:
     _console.print(
-        f"{evaluation.progress:4.0%}  step {evaluation.step}  {evaluation.cpu_minutes:.1f} processor minutes  "
+        f"{evaluation.progress:4.0%}  step {evaluation.step}  {evaluation.minutes:.1f} minutes  "
         f"training {evaluation.train:.3f}  validation {evaluation.validation:.3f}"
     )
 

@@ -1,9 +1,9 @@
 """The last step before export: make the stated uncertainties true on clips that the run never saw.
 
 A network that is trained for minutes is a little too sure of itself, and more so where it is unsure: hard-compressed spots err
-by more than their noise tells. One factor and one power of its sigmas mend most of that: those with which most clips have
-about as many errors within one sigma as a Gaussian has there (68 %). Clips count alike: pooled errors would be those of the
-densest clips, where spots overlap and errors have long tails.
+by more than their noise tells. One factor and one power of its sigmas mend most of that: the power with which clips differ
+least, and the factor with which the middle one of all clips has as many errors within one sigma as a Gaussian has there (68 %).
+Clips count alike: pooled errors would be those of the densest clips, where spots overlap and errors have long tails.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _CLIPS: Final = 72
 _FEWEST_ERRORS: Final = 80  # of a clip, for its share to mean something
 _FACTORS: Final = np.geomspace(0.5, 2.5, 161)
 _POWERS: Final = np.linspace(0.0, 0.5, 11)
-_TRUE_SHARE: Final = (0.60, 0.75)
+_GAUSSIAN_SHARE: Final = 0.6827
 _PIXEL_SIZE_NM: Final = 100.0
 _COUNTS: Final = Camera(gain=1.0, offset=0.0, read_noise=0.0)
 
@@ -59,7 +59,7 @@ def _set(net: EmitterNet, calibration: Calibration) -> None:
 def best_calibration(errors: Sequence[NDArray[np.float64]]) -> Calibration:
     """From each clip's (n, 2) absolute errors and stated sigmas in pixels; none where there are no clips to tell.
 
-    For each power the factor with which most clips are true; of the powers the one with which clips differ least.
+    For each power the factor with which the median clip is true; of the powers the one with which clips differ least.
     """
     if not errors:
         return Calibration()
@@ -72,9 +72,9 @@ def _factor(errors: Sequence[NDArray[np.float64]], power: float) -> tuple[float,
     """How much clips differ in their share of errors within one sigma, and the factor, with that power."""
     ratios = [np.sort(error / (sigma * (sigma / SIGMA_UNIT_PX) ** power)) for error, sigma in (one.T for one in errors)]
     shares = np.array([np.searchsorted(ratio, _FACTORS) / len(ratio) for ratio in ratios])
-    true = ((shares > _TRUE_SHARE[0]) & (shares < _TRUE_SHARE[1])).sum(axis=0)
-    index = int(np.median(np.flatnonzero(true == true.max())))
-    return float(shares[:, index].std()), float(_FACTORS[index])
+    index = int(np.abs(np.median(shares, axis=0) - _GAUSSIAN_SHARE).argmin())
+    spread = np.abs(shares[:, index] - _GAUSSIAN_SHARE).mean()
+    return float(spread), float(_FACTORS[index])
 
 
 def _errors(net: EmitterNet, threshold: float, clip: Clip) -> NDArray[np.float64]:

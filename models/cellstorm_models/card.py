@@ -46,8 +46,8 @@ of the truth (after DECODE, Speiser et al. 2021). Afterwards each stated uncerta
 taken to the power {power:.2f} (in units of {unit} pixels) and multiplied by {factor:.2f}, which makes it true for most clips that
 training never saw.
 
-{minutes:.1f} processor minutes, {step} steps, on {threads} core(s) and one more for the clips ({machine}); seed {seed}; {beginning};
-validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{start_option}`.
+{minutes:.1f} {kind} minutes, {step} steps of {batch} windows, on {machine}; seed {seed}; {beginning};
+validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{options}`.
 
 ## Measured
 Optimal matching within {tolerance:.0f} nm. {milliseconds:.1f} ms of processor time for a frame of 128x128 pixels, on one core.
@@ -82,15 +82,16 @@ def write_card(
         version=spec.version,
         threshold=spec.threshold,
         channels=config.channels,
-        threads=config.threads,
+        batch=config.batch,
         seed=config.seed,
         budget=config.minutes,
         beginning="from random weights" if config.start_from is None else "from another run's weights",
-        start_option="" if config.start_from is None else " --start-from CHECKPOINT",
-        minutes=reached["cpu_s"] / 60,
+        options=_options(config),
+        minutes=reached["spent_s"] / 60,
+        kind="processor" if reached["machine"] == platform.machine() else "clock",
         step=reached["step"],
         best=reached["best"],
-        machine=platform.machine(),
+        machine=reached["machine"],
         factor=calibration.factor,
         power=1.0 + calibration.power,
         unit=SIGMA_UNIT_PX,
@@ -99,6 +100,18 @@ def write_card(
         tables="\n".join(tables),
     )
     (folder / CARD).write_text(text, encoding="utf-8")
+
+
+def _options(config: TrainConfig) -> str:
+    """Those of `train` that were not the defaults."""
+    usual = TrainConfig()
+    options = {
+        "channels": config.channels != usual.channels and config.channels,
+        "batch": config.batch != usual.batch and config.batch,
+        "start-from": config.start_from is not None and "CHECKPOINT",
+        "from-acquisition": config.from_acquisition is not None and "FOLDER",
+    }
+    return "".join(f" --{name} {value}" for name, value in options.items() if value)
 
 
 def _psf_table(generator: ExportedGenerator, threshold: float) -> str:

@@ -51,8 +51,8 @@ class Losses:
         return self.count + self.position + pixel_weight * self.pixel + 4.0 * self.background + self.psf
 
 
-def to_targets(batch: WindowBatch) -> Targets:
-    """Of a batch of windows."""
+def to_targets(batch: WindowBatch, device: torch.device | None = None) -> Targets:
+    """Of a batch of windows; on the processor where no device is named."""
     emitters = torch.from_numpy(batch.emitters)
     care, ignored = emitters[emitters[:, 4] > 0], emitters[emitters[:, 4] == 0]
     count, height, width = batch.background.shape
@@ -62,12 +62,13 @@ def to_targets(batch: WindowBatch) -> Targets:
     present = torch.zeros(count, height, width)
     present[_around(care, height, width, 0)[:3]] = 1.0
     number = torch.from_numpy(np.bincount(care[:, 0].long().numpy(), minlength=count)).float()
-    return Targets(torch.from_numpy(batch.background), care, counted, present, number)
+    parts = (torch.from_numpy(batch.background), care, counted, present, number)
+    return Targets(*(part.to(device) for part in parts))
 
 
 def _around(emitters: Tensor, height: int, width: int, radius: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """(n, patch) each: window, row and column of pixels around emitters, clamped to the image, and whether they lie inside."""
-    steps = torch.arange(-radius, radius + 1)
+    steps = torch.arange(-radius, radius + 1, device=emitters.device)
     row = torch.round(emitters[:, 2]).long()[:, None] + steps.repeat_interleave(len(steps))
     column = torch.round(emitters[:, 1]).long()[:, None] + steps.repeat(len(steps))
     inside = (row >= 0) & (row < height) & (column >= 0) & (column < width)

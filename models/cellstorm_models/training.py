@@ -1,8 +1,9 @@
 """Training that can be stopped at any moment, resumed, and repeated.
 
-Clips come from a second process, fresh all along, and each serves a few windows only: seeing the same data again makes
-a network overconfident. Which clips a step sees follows from the seed and the step's number. With `steps` given a
-run is repeatable to the bit; without, it ends when its share of processor time is used up.
+Clips come from other processes, fresh all along, and each serves a few windows only: seeing the same data again makes
+a network overconfident. Which clips a step sees follows from the seed and the step's number. On a processor a run with
+`steps` is repeatable to the bit; one with `minutes` ends when they are spent: processor time, of all processes together,
+or on a GPU time by the clock.
 """
 
 from __future__ import annotations
@@ -17,18 +18,22 @@ from typing import Any, Final
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from cellstorm.errors import InvalidSetting
-from cellstorm_models.clip_stream import ClipStream
 from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
+from cellstorm_models.devices import machine_name
 from cellstorm_models.losses import Losses, emitter_losses, to_targets
 from cellstorm_models.networks import EmitterNet
+from cellstorm_models.recorded_clips import MixedClips
 from cellstorm_models.variety import Variety
+from cellstorm_models.window_source import MakeClip, WindowSource
 
 _VALIDATION_SEED: Final = 1_000_003  # the same clips for every run, so that runs compare
+_PROCESSOR: Final = torch.device("cpu")
 _LAST, _BEST, _LOG, _CONFIG = "last.pt", "best.pt", "log.csv", "config.json"
-_LOG_HEADER: Final = "step,cpu_minutes,learning_rate,train,validation,count,position,pixel,background,psf"
+_LOG_HEADER: Final = "step,minutes,learning_rate,train,validation,count,position,pixel,background,psf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +41,7 @@ class TrainConfig:
     """Defaults are the first released generator's; each checkpoint has its own beside it."""
 
     seed: int = 2
-    minutes: float = 38.0  # processor time, of all processes
+    minutes: float = 38.0  # processor time of all processes; on a GPU time by the clock
     steps: int | None = None  # in place of `minutes`
     channels: int = 16
     threads: int = 1
@@ -46,6 +51,8 @@ class TrainConfig:
     windows_per_clip: int = 40
     learning_rate: float = 3e-3
     start_from: str | None = None  # a checkpoint whose weights the run begins with, in place of random ones
+    from_acquisition: str | None = None  # a result folder: every other clip is of its recording
+    video: str | None = None  # that recording, where it is not video.mp4 in the folder
     warmup: float = 0.03  # share of the run
     exact_from: float = 0.9  # share of the run after which bfloat16 gives way to float32
     gradient_norm: float = 50.0
@@ -82,7 +89,7 @@ class Evaluation:
 
     step: int
     progress: float
-    cpu_minutes: float
+    minutes: float
     train: float
     validation: float
 
@@ -90,15 +97,17 @@ class Evaluation:
 class Trainer:
     """One run: network, optimizer and how far it has come."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, device: torch.device) -> None:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
         self.config = config
         self.step = 0
-        self.cpu_s = 0.0
+        self.spent_s = 0.0
         self.best = math.inf
+        self._device = device
+        self._make = _maker(config)
         self.net = EmitterNet(config.channels)
-        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack the keyword
+        self.net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self._optimizer = torch.optim.AdamW(self.net.parameters(), config.learning_rate, weight_decay=1e-4)
         self._validation = _validation_batches(config)
 
@@ -107,37 +116,29 @@ class Trainer:
         """0 at the start, 1 when the run is complete."""
         if self.config.steps is not None:
             return self.step / self.config.steps
-        return self.cpu_s / (60.0 * self.config.minutes)
+        return self.spent_s / (60.0 * self.config.minutes)
 
-    def run(self, folder: Path, report: Callable[[Evaluation], None]) -> None:
-        """Train until complete; a checkpoint and a line of the log at each evaluation."""
-        recent: list[float] = []
-        with ClipStream(self.config.seed, self._first_clip()) as stream:
-            used_before_s = self.cpu_s - time.process_time()
-            pool = stream.take(self.config.pool_clips)
+    def run(self, folder: Path, report: Callable[[Evaluation], None], *, processes: int = 1) -> None:
+        """Train until complete; a checkpoint and a line of the log at each evaluation. So many processes make clips."""
+        recent: list[Tensor] = []
+        with WindowSource(self.config, self.step, processes, self._make) as source:
+            before_s = self.spent_s - self._spent_s(source)
             while self.progress < 1.0:
-                for _ in range(self._clips_due()):
-                    pool = [*pool[1:], *stream.take(1)]
-                # its own generator for each step: a resumed run continues as if it had not stopped
-                rng = np.random.default_rng([self.config.seed, self.step, 1])
-                recent.append(self._train(sample_windows(pool, self.config.batch, self.config.side_px, rng)))
+                recent.append(self._train(source.take()))
                 self.step += 1
-                self.cpu_s = used_before_s + time.process_time() + stream.cpu_s
+                self.spent_s = before_s + self._spent_s(source)
                 if self.step % self.config.evaluate_every == 0 or self.progress >= 1.0:
-                    report(self._evaluate(folder, float(np.mean(recent))))
+                    report(self._evaluate(folder, torch.stack(recent).mean().item()))
                     recent.clear()
 
-    def _clips_before(self, step: int) -> int:
-        return step * self.config.batch // self.config.windows_per_clip
+    def _spent_s(self, source: WindowSource) -> float:
+        """Since some moment."""
+        if self._device.type == "cuda":
+            return time.monotonic()
+        return time.process_time() + source.processor_s
 
-    def _first_clip(self) -> int:
-        return self._clips_before(max(0, self.step - 1))
-
-    def _clips_due(self) -> int:
-        """New clips before this step."""
-        return self._clips_before(self.step) - self._first_clip()
-
-    def _train(self, batch: WindowBatch) -> float:
+    def _train(self, batch: WindowBatch) -> Tensor:
+        """The loss; not yet a number, which the processor would have to wait for."""
         rate = self.config.learning_rate * _rate_share(self.progress, self.config.warmup)
         for group in self._optimizer.param_groups:
             group["lr"] = rate
@@ -147,7 +148,7 @@ class Trainer:
         loss.backward()  # type: ignore[no-untyped-call]  # torch's own stubs leave it untyped
         clip_grad_norm_(self.net.parameters(), self.config.gradient_norm)
         self._optimizer.step()
-        return loss.item()
+        return loss.detach()
 
     @property
     def _pixel_weight(self) -> float:
@@ -155,18 +156,20 @@ class Trainer:
         return first + (last - first) * min(1.0, self.progress)
 
     def _losses(self, batch: WindowBatch, *, exact: bool) -> Losses:
-        with torch.autocast("cpu", torch.bfloat16, enabled=not exact):
-            output = self.net.emitters(torch.from_numpy(batch.windows))
-        return emitter_losses(output, to_targets(batch))
+        with torch.autocast(self._device.type, torch.bfloat16, enabled=not exact):
+            output = self.net.emitters(torch.from_numpy(batch.windows).to(self._device))
+        return emitter_losses(output, to_targets(batch, self._device))
 
     def _evaluate(self, folder: Path, train: float) -> Evaluation:
         with torch.no_grad():
             parts = [self._losses(batch, exact=True) for batch in self._validation]
-        means = {field.name: float(np.mean([getattr(part, field.name) for part in parts])) for field in fields(Losses)}
+        means = {
+            field.name: float(np.mean([getattr(part, field.name).item() for part in parts])) for field in fields(Losses)
+        }
         # weighted as at the run's end, whenever it is taken, so that one minimum can be told from another
         validation = float(np.mean([part.total(self.config.pixel_weight[1]).item() for part in parts]))
         rate = self.config.learning_rate * _rate_share(self.progress, self.config.warmup)
-        row = (self.step, self.cpu_s / 60, rate, train, validation, *means.values())
+        row = (self.step, self.spent_s / 60, rate, train, validation, *means.values())
         with (folder / _LOG).open("a", encoding="utf-8") as log:
             print(*(f"{value:.6g}" for value in row), sep=",", file=log)
         improved = validation < self.best
@@ -174,15 +177,16 @@ class Trainer:
         self._save(folder / _LAST)
         if improved:
             self._save(folder / _BEST)
-        return Evaluation(self.step, self.progress, self.cpu_s / 60, train, validation)
+        return Evaluation(self.step, self.progress, self.spent_s / 60, train, validation)
 
     def _save(self, path: Path) -> None:
         state = {
             "net": self.net.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "step": self.step,
-            "cpu_s": self.cpu_s,
+            "spent_s": self.spent_s,
             "best": self.best,
+            "machine": machine_name(self._device),
         }
         partial = path.with_suffix(".partial")
         torch.save(state, partial)
@@ -196,7 +200,7 @@ class Trainer:
         InvalidSetting
             If they are of another size.
         """
-        weights = _load(checkpoint)["net"]
+        weights = _load(checkpoint, self._device)["net"]
         try:
             self.net.load_state_dict(weights)
         except RuntimeError as error:
@@ -206,25 +210,25 @@ class Trainer:
 
     def restore(self, folder: Path) -> None:
         """Go on from the last checkpoint."""
-        state = _load(folder / _LAST)
+        state = _load(folder / _LAST, self._device)
         self.net.load_state_dict(state["net"])
         self._optimizer.load_state_dict(state["optimizer"])
-        self.step, self.cpu_s, self.best = state["step"], state["cpu_s"], state["best"]
+        self.step, self.spent_s, self.best = state["step"], state["spent_s"], state["best"]
 
 
-def begin(folder: Path, config: TrainConfig) -> Trainer:
+def begin(folder: Path, config: TrainConfig, device: torch.device = _PROCESSOR) -> Trainer:
     """A new run in `folder`.
 
     Raises
     ------
     InvalidSetting
-        If a run has been begun there, or the checkpoint to start from does not fit.
+        If a run has been begun there, the checkpoint to start from does not fit, or the recording cannot be learned from.
     """
     if (folder / _LAST).exists():
         raise InvalidSetting(
             f"{folder} already holds a training run; add --resume to go on with it, or choose another folder"
         )
-    trainer = Trainer(config)
+    trainer = Trainer(config, device)
     if config.start_from is not None:
         trainer.start_from(Path(config.start_from))
     folder.mkdir(parents=True, exist_ok=True)
@@ -233,26 +237,26 @@ def begin(folder: Path, config: TrainConfig) -> Trainer:
     return trainer
 
 
-def resume(folder: Path) -> Trainer:
+def resume(folder: Path, device: torch.device = _PROCESSOR) -> Trainer:
     """The run in `folder`, where it last saved itself."""
-    trainer = Trainer(TrainConfig.read(folder))
+    trainer = Trainer(TrainConfig.read(folder), device)
     if (folder / _LAST).exists():
         trainer.restore(folder)
     return trainer
 
 
 def best_network(folder: Path) -> tuple[EmitterNet, dict[str, Any]]:
-    """The network of a run that did best in validation, and its checkpoint's `step`, `cpu_s` and `best`."""
+    """The network of a run that did best in validation, and its checkpoint's `step`, `spent_s`, `best` and `machine`."""
     config = TrainConfig.read(folder)
-    state = _load(folder / _BEST)
+    state = _load(folder / _BEST, _PROCESSOR)
     net = EmitterNet(config.channels)
     net.load_state_dict(state["net"])
-    return net.eval(), {key: state[key] for key in ("step", "cpu_s", "best")}
+    return net.eval(), {key: state[key] for key in ("step", "spent_s", "best", "machine")}
 
 
-def _load(path: Path) -> dict[str, Any]:
+def _load(path: Path, device: torch.device) -> dict[str, Any]:
     try:
-        state: dict[str, Any] = torch.load(path, weights_only=True)
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
     except FileNotFoundError as error:
         raise InvalidSetting(f"{path} is missing; train until the first evaluation at least") from error
     return state
@@ -263,6 +267,13 @@ def _rate_share(progress: float, warmup: float) -> float:
     if progress < warmup:
         return progress / warmup + 1e-3
     return 0.5 * (1.0 + math.cos(math.pi * min(1.0, (progress - warmup) / (1.0 - warmup))))
+
+
+def _maker(config: TrainConfig) -> MakeClip:
+    if config.from_acquisition is None:
+        return make_clip
+    video = None if config.video is None else Path(config.video)
+    return MixedClips(Path(config.from_acquisition), video)
 
 
 def _validation_batches(config: TrainConfig) -> list[WindowBatch]:

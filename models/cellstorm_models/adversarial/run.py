@@ -7,7 +7,6 @@ often the run was interrupted; on a GPU sums are added in any order, and bfloat1
 from __future__ import annotations
 
 import math
-import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -34,8 +33,9 @@ from cellstorm_models.adversarial.reading import measure
 from cellstorm_models.adversarial.run_log import Evaluation
 from cellstorm_models.adversarial.targets import Scene, target
 from cellstorm_models.adversarial.unet import Frame, FrameNet
-from cellstorm_models.adversarial.window_source import MakeClip, WindowSource
 from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
+from cellstorm_models.devices import machine_name
+from cellstorm_models.window_source import MakeClip, WindowSource
 
 LAST: Final = "last.pt"
 BEST: Final = "best.pt"
@@ -153,7 +153,7 @@ class Trainer:
         return losses.total(self.config.weights).item()
 
     def _progress(self) -> dict[str, Any]:
-        machine = torch.cuda.get_device_name(self._device) if self._device.type == "cuda" else platform.machine()
+        machine = machine_name(self._device)
         return {"step": self.step, "seconds": self._seconds, "best": self.best, "machine": machine}
 
     def _state(self) -> dict[str, Any]:
@@ -172,11 +172,6 @@ class Trainer:
         for name, optimizer in self._optimizers.items():
             optimizer.load_state_dict(state["optimizers"][name])
         self.step, self._seconds, self.best = state["step"], state["seconds"], state["best"]
-
-
-def default_device() -> torch.device:
-    """A GPU where there is one."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def begin(folder: Path, config: AdversarialConfig, device: torch.device, make: MakeClip = make_clip) -> Trainer:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cellstorm_models.clip_stream import ClipStream
 from cellstorm_models.clips import CLIP_FRAMES, CLIP_SIDE_PX, Clip, make_clip, sample_windows
 
 
@@ -63,11 +62,3 @@ def test_a_window_shows_neighbouring_frames_or_the_frame_itself() -> None:
     assert np.all(before[middle == 0] == 0)
     assert np.all(after[middle == 5] == 5)
     assert 0.7 < np.mean(middle - before) < 0.9  # the first frame, and a few at random
-
-
-def test_the_stream_gives_clips_in_order_from_a_process_of_its_own() -> None:
-    with ClipStream(3, first=4) as stream:
-        taken = stream.take(2)
-        assert stream.cpu_s > 0
-    for clip, number in zip(taken, (4, 5), strict=True):
-        np.testing.assert_array_equal(clip.counts, make_clip(3, number).counts)

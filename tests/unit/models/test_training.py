@@ -60,7 +60,7 @@ def test_a_run_that_was_stopped_ends_as_one_that_was_not(run: Path, tmp_path: Pa
 
 def test_a_run_logs_each_evaluation(run: Path) -> None:
     lines = (run / "log.csv").read_text().splitlines()
-    assert lines[0].startswith("step,cpu_minutes,learning_rate,train,validation")
+    assert lines[0].startswith("step,minutes,learning_rate,train,validation")
     assert [line.split(",")[0] for line in lines[1:]] == ["2", "4"]
 
 
@@ -74,7 +74,7 @@ def test_a_run_may_begin_with_the_weights_of_another(run: Path, tmp_path: Path) 
     best, _ = best_network(run)
     for name, value in best.state_dict().items():
         assert torch.equal(value, warm.net.state_dict()[name]), name
-    assert (warm.step, warm.cpu_s) == (0, 0.0)
+    assert (warm.step, warm.spent_s) == (0, 0.0)
     assert TrainConfig.read(tmp_path / "warm").start_from == str(run / "best.pt")
 
 

@@ -15,15 +15,30 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 import numpy as np
 
-from cellstorm_models.adversarial.config import AdversarialConfig
 from cellstorm_models.clips import Clip, WindowBatch, sample_windows
 
 MakeClip = Callable[[int, int], Clip]
 """From a seed and a number to that clip, always the same."""
+
+
+class Draws(Protocol):
+    """What of a run's settings decides which windows its steps see."""
+
+    @property
+    def seed(self) -> int: ...
+    @property
+    def batch(self) -> int: ...
+    @property
+    def side_px(self) -> int: ...
+    @property
+    def pool_clips(self) -> int: ...
+    @property
+    def windows_per_clip(self) -> int: ...
+
 
 _AHEAD: Final = 4  # clips for each process that are under way or wait for the trainer
 _LOOK_S: Final = 5.0
@@ -32,14 +47,16 @@ _LOOK_S: Final = 5.0
 class WindowSource:
     """Batches of steps `first_step`, first_step + 1, …; to be used in a `with` statement."""
 
-    def __init__(self, config: AdversarialConfig, first_step: int, processes: int, make: MakeClip) -> None:
-        """With no processes, clips are made in this one; else `make` must be a function of a module."""
+    def __init__(self, config: Draws, first_step: int, processes: int, make: MakeClip) -> None:
+        """With no processes, clips are made in this one; else `make` must be what can be sent to others."""
         self._config = config
         self._make = make
         self._step = first_step
         self._executor = _executor(processes) if processes else None
         self._clips = self._made(self._clips_before(max(0, first_step - 1)), _AHEAD * processes)
         self._pool: deque[Clip] = deque(maxlen=config.pool_clips)
+        self.processor_s = 0.0
+        """Processor time of other processes, for the clips taken so far."""
 
     def __enter__(self) -> Self:
         self._pool.extend(itertools.islice(self._clips, self._config.pool_clips))
@@ -68,11 +85,19 @@ class WindowSource:
         if self._executor is None:
             yield from (self._make(self._config.seed, number) for number in numbers)
             return
-        asked: deque[Future[Clip]] = deque()
+        asked: deque[Future[tuple[Clip, float]]] = deque()
         for number in numbers:
-            asked.append(self._executor.submit(self._make, self._config.seed, number))
+            asked.append(self._executor.submit(_timed, self._make, self._config.seed, number))
             if len(asked) > ahead:
-                yield asked.popleft().result()
+                clip, processor_s = asked.popleft().result()
+                self.processor_s += processor_s
+                yield clip
+
+
+def _timed(make: MakeClip, seed: int, number: int) -> tuple[Clip, float]:
+    """The clip, and the processor time that it took."""
+    began_s = time.process_time()
+    return make(seed, number), time.process_time() - began_s
 
 
 def _executor(processes: int) -> ProcessPoolExecutor:
