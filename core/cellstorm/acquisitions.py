@@ -1,4 +1,4 @@
-"""An acquisition: what was asked for, how far it has come, and which states follow which."""
+"""An acquisition: what was asked for, how far it has come, which states follow which, and what may be asked of each."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from cellstorm.camera import Camera
 from cellstorm.errors import FrameSizeChanged, InvalidSetting, WrongState
+from cellstorm.gaps import Gap
 from cellstorm.roi import RegionOfInterest
 
 
@@ -21,15 +22,67 @@ class State(StrEnum):
     PROCESSING = "processing"  # all has come, not all is localized and written
     FINISHED = "finished"
     FAILED = "failed"
+    CANCELLED = "cancelled"  # at somebody's wish: its video and localizations are gone
 
 
 FOLLOWS: Final[dict[State, frozenset[State]]] = {
-    State.WAITING: frozenset({State.RECEIVING, State.PROCESSING, State.FAILED}),
-    State.RECEIVING: frozenset({State.WAITING, State.PROCESSING, State.FAILED}),
-    State.PROCESSING: frozenset({State.FINISHED, State.FAILED}),
+    State.WAITING: frozenset({State.RECEIVING, State.PROCESSING, State.FAILED, State.CANCELLED}),
+    State.RECEIVING: frozenset({State.WAITING, State.PROCESSING, State.FAILED, State.CANCELLED}),
+    State.PROCESSING: frozenset({State.FINISHED, State.FAILED, State.CANCELLED}),
     State.FINISHED: frozenset(),
-    State.FAILED: frozenset(),
+    State.FAILED: frozenset({State.RECEIVING}),  # when it is tried again
+    State.CANCELLED: frozenset(),
 }
+
+OVER: Final = frozenset({State.FINISHED, State.FAILED, State.CANCELLED})
+"""Nothing more happens by itself."""
+
+
+class Action(StrEnum):
+    """What may be asked of an acquisition."""
+
+    PAUSE = "pause"  # nothing of it is localized until it is resumed; what comes in is kept
+    RESUME = "resume"
+    CANCEL = "cancel"  # at once, and all of it is removed but the entry that says so
+    RETRY = "retry"  # from the kept video, without sending it again
+
+
+PERMITTED: Final[dict[Action, frozenset[State]]] = {
+    Action.PAUSE: frozenset(State) - OVER,
+    Action.RESUME: frozenset(State) - OVER,
+    Action.CANCEL: frozenset(State) - OVER | {State.CANCELLED},
+    Action.RETRY: frozenset({State.FAILED}),
+}
+
+_ADVICE: Final[dict[State, str]] = {
+    State.WAITING: "give it a video first, or delete it",
+    State.RECEIVING: "wait until it is over, or cancel it",
+    State.PROCESSING: "wait until it is over, or cancel it",
+    State.FINISHED: "its results are there; fetch them, reprocess it with other settings, or delete it",
+    State.FAILED: "retry it, or delete it",
+    State.CANCELLED: "its video was removed; delete it, and start a new acquisition",
+}
+"""What can be done instead."""
+
+
+def check_action(action: Action, state: State) -> None:
+    """Nothing, if this may be asked of an acquisition in that state.
+
+    Raises
+    ------
+    WrongState
+        Otherwise.
+    """
+    if state not in PERMITTED[action]:
+        raise WrongState(f"the acquisition is {state}, so that {action} does not fit; {_ADVICE[state]}")
+
+
+class Priority(StrEnum):
+    """Which recordings are worked on first; what comes live always goes before all of them."""
+
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
 
 
 def check_transition(old: State, new: State) -> None:
@@ -41,7 +94,7 @@ def check_transition(old: State, new: State) -> None:
         Otherwise.
     """
     if new is not old and new not in FOLLOWS[old]:
-        raise WrongState(f"the acquisition is {old}; it cannot become {new}. Start a new acquisition")
+        raise WrongState(f"the acquisition is {old} and cannot become {new}; {_ADVICE[old]}")
 
 
 class FrameRange(BaseModel):
@@ -113,6 +166,31 @@ class AcquisitionSettings(BaseModel):
         default=None, description="A preset's name or gain=…,offset=…,read_noise=…; null for `phone`."
     )
     frames: FramesSetting | None = Field(default=None, description="A:B, to localize in these frames only.")
+    frame_rate: float | None = Field(
+        default=None,
+        gt=0,
+        le=100_000,
+        description="Frames per second of a recording that holds no times, as a TIFF stack.",
+    )
+    threshold: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="Of the generator's probability; null for the one that it was published with.",
+    )
+
+
+class NewAcquisition(AcquisitionSettings):
+    """What is sent to open an acquisition: its settings, and how it is to be treated."""
+
+    priority: Priority = Field(default=Priority.NORMAL, description="Among recordings that wait for a worker.")
+
+    @property
+    def settings(self) -> AcquisitionSettings:
+        """What stands in reports."""
+        return AcquisitionSettings.model_validate(
+            {name: getattr(self, name) for name in AcquisitionSettings.model_fields if name in self.model_fields_set}
+        )
 
 
 class Acquisition(BaseModel):
@@ -123,6 +201,9 @@ class Acquisition(BaseModel):
     id: str
     settings: AcquisitionSettings
     state: State
+    paused: bool = Field(default=False, description="Nothing of it is localized until it is resumed.")
+    priority: Priority = Priority.NORMAL
+    batch_id: str | None = Field(default=None, description="The batch that it belongs to.")
     created_at: datetime
     frame_width: int | None = Field(description="Null until the first frame.")
     frame_height: int | None
@@ -130,8 +211,10 @@ class Acquisition(BaseModel):
     frames_expected: int | None = Field(description="Of an upload, where its container tells.")
     frames_received: int = Field(description="Damaged ones included.")
     frames_lost: int = Field(description="Sent but never came.")
+    gaps: tuple[Gap, ...] = Field(default=(), description="Where a phone's link was lost; the newest hundred.")
     frames_damaged: int = Field(description="Came, but could not be decoded or refer to lost ones; not localized.")
     frames_processed: int
+    frames_left_out: int = Field(default=0, description="Came, but the setting `frames` leaves them out.")
     localizations: int
     chunks_received: int
     chunks_processed: int
@@ -141,9 +224,15 @@ class Acquisition(BaseModel):
         description="Age of the newest frame that is in the image; null unless frames are coming or waiting."
     )
     fps: float | None = Field(description="Frames processed per second of late.")
-    eta_s: float | None = Field(description="Until all expected frames are processed; null until known.")
+    eta_s: float | None = Field(
+        description="Until all expected frames are processed; null until known and while paused."
+    )
     resolution_nm: float | None = Field(default=None, description="Null until known.")
+    drift_nm: float | None = Field(
+        default=None, description="Diagonal of the rectangle that the sample has moved in; null until known."
+    )
     error: str | None = None
+    notice: str | None = Field(default=None, description="What to know of the recording, as that its file was cut off.")
 
     def check_frame_size(self, width: int, height: int) -> None:
         """Nothing, if frames of this size fit those that came before.
@@ -158,3 +247,13 @@ class Acquisition(BaseModel):
                 f"frames are {width}x{height} pixels, but this acquisition began with {self.frame_width}x{self.frame_height}; "
                 "keep the camera's size, or start a new acquisition"
             )
+
+
+class CreatedAcquisition(Acquisition):
+    """A new acquisition, and what is needed to publish to it and to watch it."""
+
+    token: str = Field(description="Opens this acquisition alone; shown this once.")
+    whip_url: str = Field(description="For a phone or any other WHIP client.")
+    upload_url: str = Field(description="PUT a video or a TIFF stack here.")
+    live_url: str = Field(description="WebSocket of the growing image.")
+    viewer_url: str = Field(description="Page that shows it, to whoever may see it.")

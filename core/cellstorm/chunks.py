@@ -60,6 +60,12 @@ class ChunkHeader(BaseModel):
         default=(),
         description="For h264: each payload's position in display order (differs from its own with B frames).",
     )
+    quarter_turns: int = Field(
+        default=0,
+        ge=0,
+        lt=4,
+        description="For h264: counterclockwise, of each decoded picture; width and height are after them.",
+    )
     lost: int = Field(
         default=0, ge=0, description="Frames after this chunk's last and before the next chunk that never came."
     )

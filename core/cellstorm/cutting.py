@@ -46,6 +46,8 @@ class ChunkCutter:
         Index and number of what comes first, to continue an earlier session.
     first_timestamp
         The timestamp whose time is 0 s; without it the first key frame's.
+    quarter_turns
+        Counterclockwise, of every frame, as a file's display matrix asks for.
     trust_marks
         Whether frame marks in the stream are to be believed: those of a file are (the gateway wrote them), a phone's not.
     """
@@ -57,11 +59,13 @@ class ChunkCutter:
         first_chunk: int = 0,
         first_timestamp: int | None = None,
         trust_marks: bool = False,
+        quarter_turns: int = 0,
     ) -> None:
         self._next_frame = first_frame
         self._next_chunk = first_chunk
         self._first_timestamp = first_timestamp
         self._trust_marks = trust_marks
+        self._quarter_turns = quarter_turns
         self._parameter_sets = ParameterSets()
         self._sequence: SequenceParameters | None = None
         self._open: OpenChunk | None = None
@@ -198,7 +202,13 @@ class ChunkCutter:
         self._follows_marks = mark is not None
         number = self._next_chunk + sum(cut.chunk is not None for cut in chunks)
         place = Place(
-            number, self._next_frame, self._first_timestamp, sequence.width, sequence.height, sequence.bit_depth
+            number,
+            self._next_frame,
+            self._first_timestamp,
+            sequence.width,
+            sequence.height,
+            sequence.bit_depth,
+            self._quarter_turns,
         )
         self._open = EncodedChunk(place)
         own_mark = FrameMark(place.first_frame, place.number)

@@ -13,7 +13,7 @@ from av.stream import Stream
 
 from cellstorm.chunks import MAX_FRAME_SIDE, Chunk, ChunkHeader, Counts
 from cellstorm.errors import InvalidChunk
-from cellstorm.luma import luma
+from cellstorm.luma import luma, turned
 from cellstorm.roi import RegionOfInterest
 
 MAX_DECODED_BYTES: Final = 2**30
@@ -65,7 +65,8 @@ def _decode_h264(chunk: Chunk, shape: tuple[int, int, int], rows: slice, columns
     came: set[int] = set()
     decoder = PictureDecoder()
     pictures = [p for pair in zip(chunk.payloads, header.display_ranks, strict=True) for p in decoder.add(*pair)]
-    for rank, picture in pictures + decoder.finish():
+    for rank, as_coded in pictures + decoder.finish():
+        picture = turned(as_coded, header.quarter_turns)
         if picture.shape != (header.height, header.width) or picture.dtype != counts.dtype:
             raise InvalidChunk(
                 f"a frame decodes to {picture.shape[1]}x{picture.shape[0]} pixels of {picture.dtype} instead of "

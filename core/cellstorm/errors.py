@@ -8,13 +8,17 @@ CellstormError
 │   ├── InvalidSetting             a setting is out of range or cannot be parsed
 │   └── InvalidOffer               a WebRTC offer cannot be answered
 │       └── NoUsableCodec          it offers no H.264 that the gateway can receive
-├── NotAllowed                     the token is missing or wrong
+├── NotAllowed                     the token, code or cookie is missing or wrong
+├── Forbidden                      the caller is known, and may not do that
+├── CodeNotFound                   no join code is that one, or no longer
+├── TooManyTries                   somebody tries too often within a short time
 ├── AcquisitionNotFound            no acquisition has that id
-├── SessionNotFound                no WHIP session has that id
-│   └── SessionReplaced            it had, until another phone took its place
+├── BatchNotFound                  no batch has that id
+├── SessionReplaced                another phone has taken the place of a WHIP session
 ├── ResultNotReady                 the acquisition has not come far enough for what was asked
 ├── WrongState                     the acquisition's state does not permit what was asked
-├── TooLarge                       more bytes than the limit allows
+├── KeyReused                      an Idempotency-Key came with another request than before
+├── TooLarge                       more than the limit allows
 ├── StorageFull                    the disk or the chunk budget has no room left
 ├── Busy                           all places are taken; trying again later helps
 ├── StoreUnavailable               Redis cannot be reached
@@ -56,18 +60,30 @@ class NoUsableCodec(InvalidOffer):
 
 
 class NotAllowed(CellstormError):
-    """The token is missing or wrong."""
+    """The token, code or cookie is missing or wrong."""
+
+
+class Forbidden(CellstormError):
+    """The caller is known, and may not do that."""
+
+
+class CodeNotFound(CellstormError):
+    """No join code is that one, or no longer."""
+
+
+class TooManyTries(CellstormError):
+    """Somebody tries too often within a short time."""
 
 
 class AcquisitionNotFound(CellstormError):
     """No acquisition has that id."""
 
 
-class SessionNotFound(CellstormError):
-    """No WHIP session has that id."""
+class BatchNotFound(CellstormError):
+    """No batch has that id."""
 
 
-class SessionReplaced(SessionNotFound):
+class SessionReplaced(CellstormError):
     """The session has ended because another phone took its place."""
 
 
@@ -79,8 +95,12 @@ class WrongState(CellstormError):
     """The acquisition's state does not permit what was asked."""
 
 
+class KeyReused(CellstormError):
+    """An Idempotency-Key came with another request than before."""
+
+
 class TooLarge(CellstormError):
-    """More bytes than the limit allows."""
+    """More than the limit allows."""
 
 
 class StorageFull(CellstormError):

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from cellstorm.h264 import IDR_SLICE, SEI, SLICE, AccessUnit, escape, join_annex_b, nal_type, split_annex_b, unescape
+from cellstorm.h264 import IDR_SLICE, SEI, SLICE, AccessUnit, join_annex_b, nal_type, split_annex_b
+from cellstorm.h264_bits import escape, unescape
 
 _UUID: Final = UUID("6c0a2f5e-73b1-4c8e-9d2a-f1c3e05b7d94").bytes
 _FIELDS: Final = struct.Struct(">II")

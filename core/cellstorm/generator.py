@@ -75,6 +75,10 @@ class GeneratorSpec(BaseModel):
             raise ValueError("only a map is upsampled")
         return self
 
+    def with_threshold(self, threshold: float) -> Self:
+        """The same generator, read out with another threshold."""
+        return self.model_copy(update={"threshold": threshold})
+
     def output_shape(self, batch: int, height: int, width: int) -> tuple[int, int, int, int]:
         """Of what is predicted from windows of so many camera pixels."""
         return batch, _CHANNELS[self.output], height * self.upsampling, width * self.upsampling

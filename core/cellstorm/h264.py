@@ -13,6 +13,7 @@ from typing import Final, Self
 
 from cellstorm.chunks import MAX_FRAME_SIDE
 from cellstorm.errors import InvalidVideo
+from cellstorm.h264_bits import Bits
 
 TICKS_PER_SECOND: Final = 90_000
 """Of every timestamp: RTP's clock for video (RFC 6184, 8.1)."""
@@ -60,6 +61,8 @@ class SequenceParameters:
     bit_depth: int
     log2_max_frame_num: int
     picture_order_type: int
+    log2_max_picture_order: int
+    delta_picture_order_always_zero: bool
     gaps_in_frame_num_allowed: bool
     frame_mbs_only: bool
     width: int
@@ -161,65 +164,6 @@ class AvcConfiguration:
         return [unit for unit in units if unit]
 
 
-def unescape(nal_unit: bytes) -> bytes:
-    """Without the bytes that keep start codes from arising inside (7.4.1)."""
-    parts = []
-    start = 0
-    position = nal_unit.find(b"\0\0\3")
-    while position >= 0:
-        parts.append(nal_unit[start : position + 2])
-        start = position + 3
-        position = nal_unit.find(b"\0\0\3", start)
-    parts.append(nal_unit[start:])
-    return b"".join(parts)
-
-
-def escape(payload: bytes) -> bytes:
-    """Inverse of `unescape`."""
-    escaped = bytearray()
-    zeros = 0
-    for byte in payload:
-        if zeros >= 2 and byte <= 3:
-            escaped.append(3)
-            zeros = 0
-        escaped.append(byte)
-        zeros = zeros + 1 if byte == 0 else 0
-    return bytes(escaped)
-
-
-class _Bits:
-    """Reads fixed-length and exp-Golomb fields (9.1) from the front of a NAL unit."""
-
-    def __init__(self, nal_unit: bytes, limit: int) -> None:
-        payload = unescape(nal_unit[1 : 1 + limit])
-        self._value = int.from_bytes(payload, "big")
-        self._left = 8 * len(payload)
-
-    def read(self, count: int) -> int:
-        if count > self._left:
-            raise InvalidVideo("an H.264 header is cut short; send a key frame or export the video again")
-        self._left -= count
-        return (self._value >> self._left) & ((1 << count) - 1)
-
-    def flag(self) -> bool:
-        return self.read(1) == 1
-
-    def unsigned(self, maximum: int = 2**32 - 2) -> int:
-        zeros = 0
-        while not self.flag():
-            zeros += 1
-            if zeros > 31:
-                raise InvalidVideo("an H.264 header holds a number that is too large; export the video again")
-        value = (1 << zeros) - 1 + self.read(zeros)
-        if value > maximum:
-            raise InvalidVideo(f"an H.264 header holds {value} where at most {maximum} may be; export the video again")
-        return value
-
-    def signed(self) -> int:
-        value = self.unsigned()
-        return (value + 1) // 2 if value % 2 else -value // 2
-
-
 def parse_sps(nal_unit: bytes) -> SequenceParameters:
     """
     Raises
@@ -227,7 +171,7 @@ def parse_sps(nal_unit: bytes) -> SequenceParameters:
     InvalidVideo
         If it is damaged, or the picture larger than this project takes.
     """
-    bits = _Bits(nal_unit, _MAX_PARAMETER_SET_BYTES)
+    bits = Bits(nal_unit, _MAX_PARAMETER_SET_BYTES)
     profile = bits.read(8)
     bits.read(16)  # constraints and level
     sps_id = bits.unsigned(31)
@@ -235,7 +179,7 @@ def parse_sps(nal_unit: bytes) -> SequenceParameters:
     if profile in _PROFILES_WITH_CHROMA_FORMAT:
         chroma_format, separate_planes, bit_depth = _read_format(bits)
     log2_max_frame_num = bits.unsigned(12) + 4
-    picture_order_type = _skip_picture_order(bits)
+    picture_order_type, log2_max_picture_order, always_zero = _read_picture_order(bits)
     bits.unsigned()  # number of reference frames
     gaps_allowed = bits.flag()
     columns, rows = bits.unsigned(MAX_FRAME_SIDE // 16) + 1, bits.unsigned(MAX_FRAME_SIDE // 16) + 1
@@ -253,6 +197,8 @@ def parse_sps(nal_unit: bytes) -> SequenceParameters:
         bit_depth=bit_depth,
         log2_max_frame_num=log2_max_frame_num,
         picture_order_type=picture_order_type,
+        log2_max_picture_order=log2_max_picture_order,
+        delta_picture_order_always_zero=always_zero,
         gaps_in_frame_num_allowed=gaps_allowed,
         frame_mbs_only=frame_mbs_only,
         width=width,
@@ -260,7 +206,7 @@ def parse_sps(nal_unit: bytes) -> SequenceParameters:
     )
 
 
-def _read_format(bits: _Bits) -> tuple[int, bool, int]:
+def _read_format(bits: Bits) -> tuple[int, bool, int]:
     chroma_format = bits.unsigned(3)
     separate_planes = chroma_format == 3 and bits.flag()
     bit_depth = bits.unsigned(6) + 8
@@ -273,7 +219,7 @@ def _read_format(bits: _Bits) -> tuple[int, bool, int]:
     return chroma_format, separate_planes, bit_depth
 
 
-def _skip_scaling_list(bits: _Bits, size: int) -> None:
+def _skip_scaling_list(bits: Bits, size: int) -> None:
     """7.3.2.1.1.1: once the next scale is 0 the list holds no more fields."""
     scale = 8
     for _ in range(size):
@@ -282,20 +228,22 @@ def _skip_scaling_list(bits: _Bits, size: int) -> None:
             return
 
 
-def _skip_picture_order(bits: _Bits) -> int:
+def _read_picture_order(bits: Bits) -> tuple[int, int, bool]:
+    """Its type, the length of its field in slice headers (0 but for type 0), and whether slices have no differences."""
     kind = bits.unsigned(2)
+    length, always_zero = 0, False
     if kind == 0:
-        bits.unsigned(12)
+        length = bits.unsigned(12) + 4
     elif kind == 1:
-        bits.flag()
+        always_zero = bits.flag()
         bits.signed()
         bits.signed()
         for _ in range(bits.unsigned(255)):
             bits.signed()
-    return kind
+    return kind, length, always_zero
 
 
-def _cropped(bits: _Bits, width: int, height: int, chroma: int, frame_mbs_only: bool) -> tuple[int, int]:
+def _cropped(bits: Bits, width: int, height: int, chroma: int, frame_mbs_only: bool) -> tuple[int, int]:
     """Equations 7-19 to 7-22: cropping counts in chroma samples, and in both fields' rows."""
     if bits.flag():
         left, right, top, bottom = (bits.unsigned(MAX_FRAME_SIDE) for _ in range(4))
@@ -328,7 +276,7 @@ class ParameterSets:
             parameters = parse_sps(nal_unit)
             self._sps[parameters.sps_id] = parameters, nal_unit
         elif nal_type(nal_unit) == PPS:
-            bits = _Bits(nal_unit, _MAX_PARAMETER_SET_BYTES)
+            bits = Bits(nal_unit, _MAX_PARAMETER_SET_BYTES)
             self._pps[bits.unsigned(255)] = bits.unsigned(31), nal_unit
 
     def sequence(self, pps_id: int) -> SequenceParameters:
@@ -342,6 +290,18 @@ class ParameterSets:
         if pps_id not in self._pps or self._pps[pps_id][0] not in self._sps:
             raise InvalidVideo("the video's parameter sets are missing; send a key frame or export the video again")
         return self._sps[self._pps[pps_id][0]][0]
+
+    def picture_unit(self, pps_id: int) -> bytes:
+        """The picture parameter set of that number, as it came.
+
+        Raises
+        ------
+        InvalidVideo
+            If it has not come.
+        """
+        if pps_id not in self._pps:
+            raise InvalidVideo("the video's parameter sets are missing; send a key frame or export the video again")
+        return self._pps[pps_id][1]
 
     def nal_units(self) -> list[bytes]:
         """All of them, in the order in which a decoder needs them."""
@@ -370,7 +330,7 @@ def read_facts(nal_units: Sequence[bytes], parameter_sets: ParameterSets) -> Acc
 
 def _read_slice_header(unit: bytes, parameter_sets: ParameterSets, has_parameter_sets: bool) -> AccessUnitFacts:
     """7.3.3, as far as the frame number."""
-    bits = _Bits(unit, _SLICE_HEADER_BYTES)
+    bits = Bits(unit, _SLICE_HEADER_BYTES)
     first_macroblock = bits.unsigned()
     bits.unsigned(9)  # kind of slice
     sequence = parameter_sets.sequence(bits.unsigned(255))

@@ -6,9 +6,11 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cellstorm.acquisitions import Priority
+
 LIVE_QUEUE: Final = "live"
-BATCH_QUEUE: Final = "batch"
-QUEUES: Final = (LIVE_QUEUE, BATCH_QUEUE)
+BATCH_QUEUES: Final = {Priority.HIGH: "batch-high", Priority.NORMAL: "batch", Priority.LOW: "batch-low"}
+QUEUES: Final = (LIVE_QUEUE, *BATCH_QUEUES.values())
 """In the order in which workers serve them."""
 
 LOCALIZE_CHUNK: Final = "cellstorm_worker.jobs.localize_chunk"

@@ -8,7 +8,7 @@ which leaves gray pixels as they are.
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, cast
 
 import av
 import numpy as np
@@ -48,6 +48,11 @@ def luma(frame: av.VideoFrame) -> Counts:
         red, green, blue = (_samples(colour, first=channel, step=3) for channel in range(3))
         return _weighted(red, green, blue)
     raise InvalidVideo(f"the video's pixel format {name} cannot be used; convert it with ffmpeg -pix_fmt gray")
+
+
+def turned(counts: Counts, quarter_turns: int) -> Counts:
+    """Counts after so many quarter turns counterclockwise."""
+    return cast(Counts, np.ascontiguousarray(np.rot90(counts, quarter_turns))) if quarter_turns else counts
 
 
 def _samples(frame: av.VideoFrame, plane_index: int = 0, first: int = 0, step: int = 1) -> Counts:

@@ -7,6 +7,8 @@ generator's `threshold`. A frame's maximum exists even where nothing shines: `le
 
 from __future__ import annotations
 
+from typing import Final
+
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
@@ -15,6 +17,25 @@ from scipy.ndimage import maximum_filter
 from cellstorm.camera import Camera
 from cellstorm.generator import GeneratorSpec
 from cellstorm.localizations import LOCALIZATION, Localizations
+
+PARTS_OF_A_COUNT: Final = 16
+"""Maps are summed in whole numbers, so that the order in which chunks are done changes no bit of the sum."""
+MAX_SUM_PIXELS: Final = 16 * 2**20
+"""Of a sum of maps: 64 MiB, which travels with each chunk. Of larger ones none is made."""
+
+
+def sum_of(output: NDArray[np.float32], spec: GeneratorSpec) -> NDArray[np.uint32] | None:
+    """(rows, columns) sum of (frames, 1, rows, columns) maps, in 1/16 counts of light; None where it would be too large."""
+    if output.shape[2] * output.shape[3] > MAX_SUM_PIXELS:
+        return None
+    light = np.rint(np.maximum(output[:, 0], 0) * np.float32(spec.map_signal * PARTS_OF_A_COUNT))
+    total: NDArray[np.uint32] = light.astype(np.uint32).sum(axis=0, dtype=np.uint32)
+    return total
+
+
+def in_counts(map_sum: NDArray[np.uint32]) -> NDArray[np.float32]:
+    """The sum as an image, counts per map pixel."""
+    return map_sum.astype(np.float32) / np.float32(PARTS_OF_A_COUNT)
 
 
 def to_localizations(

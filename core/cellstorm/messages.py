@@ -1,32 +1,61 @@
 """What a viewer hears over WebSocket: JSON texts told apart by `kind`, and binary messages of localizations.
 
-On joining: `Opening`, one binary snapshot, `Progress`. Then binary deltas, each followed by `Progress`, until `Closing`.
+On joining: `Opening`, a binary snapshot of the first rows, the others in binary deltas, `Progress`. Then binary deltas,
+each followed by `Progress`, until `Closing`. Rows come in one order for all viewers, and no message holds more than
+PART_ROWS of them: whoever is slow is behind, and misses nothing but progress that is out of date.
 
-A binary message is a header of 24 bytes, little-endian, and its rows (cellstorm.localizations.COLUMNS, 32 bytes each):
+A binary message is a header of 32 bytes, then its columns one after another (WIRE_COLUMNS); all little-endian:
 
-    offset 0   4 bytes  b"CSL1"
-           4   uint8    1 snapshot (everything so far), 2 delta (what is new)
+    offset 0   4 bytes  b"CSL2"
+           4   uint8    1 snapshot (replaces what came before), 2 delta (adds to it)
            8   uint32   number of rows
-           12  uint32   frames processed so far, those of this message included
+           12  uint32   frames processed so far
            16  uint32   1 + highest frame index processed so far
-           20  uint32   messages left out before this one because the viewer was too slow (their rows come in a new snapshot)
+           20  uint32   place of the first row among all rows; rows before a snapshot's first were not asked for
+           24  uint32   rows that there are by now, sent or yet to be sent
+           28  uint32   history: which order the places count in; whoever comes back with it goes on where it was
 """
 
 from __future__ import annotations
 
 import struct
-from typing import Annotated, Final, Literal, NamedTuple
+from typing import Final, Literal, NamedTuple
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 
 from cellstorm import localizations
 from cellstorm.acquisitions import Acquisition
-from cellstorm.localizations import Localizations
+from cellstorm.localizations import LOCALIZATION, Localizations
 
 SNAPSHOT: Final = 1
 DELTA: Final = 2
-_MAGIC: Final = b"CSL1"
-_HEADER: Final = struct.Struct("<4sB3xIIII")
+PART_ROWS: Final = 2**13
+"""Rows of one message at most: 176 kB. Chromium takes five times as long for messages of a megabyte (measured, 156)."""
+
+BFLOAT16: Final = "bfloat16"
+"""The upper half of a float32, rounded: its range, and three significant digits. Enough for what is compared or plotted."""
+
+_EXACT: Final = ("frame", "x_nm", "y_nm")
+
+_MAGIC: Final = b"CSL2"
+_HEADER: Final = struct.Struct("<4sB3x6I")
+
+
+class WireColumn(NamedTuple):
+    """A column of localizations.COLUMNS as it travels."""
+
+    name: str
+    dtype: str
+
+
+WIRE_COLUMNS: Final = tuple(
+    WireColumn(column.name, column.dtype if column.name in _EXACT else BFLOAT16) for column in localizations.COLUMNS
+)
+"""Four-byte columns come first, so that each begins at a multiple of its size."""
+
+WIRE_ROW_BYTES: Final = sum(2 if column.dtype == BFLOAT16 else 4 for column in WIRE_COLUMNS)
 
 
 class _Message(BaseModel):
@@ -34,10 +63,10 @@ class _Message(BaseModel):
 
 
 class ColumnDescription(_Message):
-    """One column of the rows in binary messages."""
+    """One column of binary messages."""
 
     name: str
-    dtype: str = Field(description="As numpy writes it, e.g. '<f4'.")
+    dtype: str = Field(description="As numpy writes it, e.g. '<f4'; 'bfloat16' is the upper half of a float32.")
     unit: str
     meaning: str
 
@@ -61,40 +90,82 @@ class Closing(_Message):
     """Last message: nothing more will come."""
 
     kind: Literal["closing"] = "closing"
-    reason: Literal["finished", "failed", "deleted", "shutting_down"]
+    reason: Literal["finished", "failed", "cancelled", "deleted", "shutting_down"]
 
-
-ToViewer = Annotated[Opening | Progress | Closing, Field(discriminator="kind")]
 
 COLUMN_DESCRIPTIONS: Final = tuple(
-    ColumnDescription(name=c.name, dtype=c.dtype, unit=c.unit, meaning=c.meaning) for c in localizations.COLUMNS
+    ColumnDescription(name=c.name, dtype=wire.dtype, unit=c.unit, meaning=c.meaning)
+    for c, wire in zip(localizations.COLUMNS, WIRE_COLUMNS, strict=True)
 )
 
 
 class BinaryMessage(NamedTuple):
-    """A snapshot or a delta."""
+    """Rows of a snapshot or a delta, and where they stand among all."""
 
     kind: int
     table: Localizations
     frames_processed: int
     end_frame: int
-    left_out: int
+    first_row: int
+    total_rows: int
+    history: int
 
     def to_bytes(self) -> bytes:
-        header = _HEADER.pack(_MAGIC, self.kind, len(self.table), self.frames_processed, self.end_frame, self.left_out)
-        return header + localizations.to_bytes(self.table)
+        """As it travels."""
+        header = _HEADER.pack(
+            _MAGIC,
+            self.kind,
+            len(self.table),
+            self.frames_processed,
+            self.end_frame,
+            self.first_row,
+            self.total_rows,
+            self.history,
+        )
+        columns = (_packed(self.table[name], dtype) for name, dtype in WIRE_COLUMNS)
+        return b"".join((header, *(column.tobytes() for column in columns)))
 
     @classmethod
     def from_bytes(cls, data: bytes) -> BinaryMessage:
-        """Inverse of `to_bytes`.
+        """Inverse of `to_bytes`, but for the digits that do not travel.
 
         Raises
         ------
         ValueError
             If `data` is no such message.
         """
-        magic, kind, rows, frames_processed, end_frame, left_out = _HEADER.unpack_from(data)
-        table = localizations.from_bytes(data[_HEADER.size :])
-        if magic != _MAGIC or len(table) != rows:
+        if len(data) < _HEADER.size:
+            raise ValueError("a binary message without its header")
+        magic, kind, rows, *places = _HEADER.unpack_from(data)
+        if magic != _MAGIC or len(data) != _HEADER.size + rows * WIRE_ROW_BYTES:
             raise ValueError("not a binary message of localizations")
-        return cls(kind, table, frames_processed, end_frame, left_out)
+        table = np.zeros(rows, LOCALIZATION)
+        offset = _HEADER.size
+        for name, dtype in WIRE_COLUMNS:
+            column = np.frombuffer(data, "<u2" if dtype == BFLOAT16 else dtype, rows, offset)
+            table[name] = _unpacked(column) if dtype == BFLOAT16 else column
+            offset += column.nbytes
+        return cls(kind, table, *places)
+
+
+def as_sent(table: Localizations) -> Localizations:
+    """What of a table arrives."""
+    sent = table.copy()
+    for name, dtype in WIRE_COLUMNS:
+        if dtype == BFLOAT16:
+            sent[name] = _unpacked(_packed(table[name], dtype))
+    return sent
+
+
+def _packed(column: NDArray[np.generic], dtype: str) -> NDArray[np.generic]:
+    if dtype != BFLOAT16:
+        return np.ascontiguousarray(column, dtype)
+    values = np.ascontiguousarray(column, "<f4")
+    bits = values.view("<u4")
+    # To the nearest, ties to even; a number that is none must not be rounded to infinity.
+    rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+    return np.where(np.isnan(values), np.uint32(0x7FC0), rounded).astype("<u2")
+
+
+def _unpacked(halves: NDArray[np.generic]) -> NDArray[np.float32]:
+    return (halves.astype("<u4") << np.uint32(16)).view("<f4")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cellstorm.chunks import MAX_CHUNK_FRAMES, Chunk, ChunkHeader, Counts
 from cellstorm.decoding import PictureDecoder
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
+from cellstorm.luma import turned
 from cellstorm.raw_chunks import MAX_PAYLOAD_BYTES, RawCutter
 
 
@@ -31,7 +32,7 @@ class CutChunk:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a chunk belongs, and the kind of its frames."""
+    """Where a chunk belongs, and the kind of its frames; width and height are those before they are turned."""
 
     number: int
     first_frame: int
@@ -39,6 +40,7 @@ class Place:
     width: int
     height: int
     bit_depth: int
+    quarter_turns: int = 0
 
     def time_s(self, timestamp: int) -> float:
         return (timestamp - self.first_timestamp) / TICKS_PER_SECOND
@@ -119,13 +121,15 @@ class EncodedChunk(OpenChunk):
         ranks = [0] * len(order)
         for rank, position in enumerate(order):
             ranks[position] = rank
+        is_sideways = self.place.quarter_turns % 2 == 1
         header = ChunkHeader(
             number=self.place.number,
             codec="h264",
             first_frame=self.place.first_frame,
             times_s=tuple(self.place.time_s(timestamps[position]) for position in order),
-            width=self.place.width,
-            height=self.place.height,
+            width=self.place.height if is_sideways else self.place.width,
+            height=self.place.width if is_sideways else self.place.height,
+            quarter_turns=self.place.quarter_turns,
             dtype="uint8" if self.place.bit_depth == 8 else "uint16",
             payload_sizes=tuple(len(picture.data) for picture in self._pictures),
             display_ranks=tuple(ranks),
@@ -173,7 +177,8 @@ class RecutChunk(OpenChunk):
         ready = []
         for position, counts in pictures:
             time_s = self.place.time_s(self._timestamps.pop(position))
-            ready += self._with_units(self._cutter.add(time_s, counts, self._received_at_s))
+            upright = turned(counts, self.place.quarter_turns)
+            ready += self._with_units(self._cutter.add(time_s, upright, self._received_at_s))
         return ready
 
     def _with_units(self, chunks: list[Chunk]) -> list[CutChunk]:

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from cellstorm import localizations
+from cellstorm import localizations, maps
 from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.camera import Camera
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
@@ -40,14 +40,20 @@ class ChunkResult:
     localizations
         By frame.
     frame_count
-        Frames that were processed, those included that the settings leave out.
+        Frames that were processed.
+    left_out
+        Frames that the settings leave out.
     widefield_sum
         (height, width) uint32 sum of the counts of the frames that the settings do not leave out.
+    map_sum
+        Likewise of the localization maps, as `cellstorm.maps.sum_of` makes it; None where the generator makes none.
     """
 
     localizations: Localizations
     frame_count: int
+    left_out: int
     widefield_sum: NDArray[np.uint32]
+    map_sum: NDArray[np.uint32] | None = None
 
 
 def localize_chunk(
@@ -71,7 +77,7 @@ def localize_chunk(
     selected = select_frames(chunk.header, settings)
     if not len(selected):
         return ChunkResult(
-            localizations.empty(), chunk.header.frame_count, np.zeros((roi.height, roi.width), np.uint32)
+            localizations.empty(), 0, chunk.header.frame_count, np.zeros((roi.height, roi.width), np.uint32)
         )
     counts = decode(chunk, roi)
     on_batch()
@@ -95,21 +101,35 @@ def localize_counts(
 ) -> ChunkResult:
     """As `localize_chunk`, from the (frames, height, width) counts of the chunk's frames in the region of interest."""
     selected = select_frames(header, settings)
+    spec = generator.spec if settings.threshold is None else generator.spec.with_threshold(settings.threshold)
     tables = []
+    map_sum: NDArray[np.uint32] | None = None
     for places, output in _predictions(counts, selected, generator):
+        map_sum = add_maps(map_sum, maps.sum_of(output, spec) if spec.output == "map" else None)
         tables.append(
             read_out(
                 output,
                 header.first_frame + places,
-                spec=generator.spec,
+                spec=spec,
                 camera=camera,
                 pixel_size_nm=settings.pixel_size_nm,
             )
         )
         on_batch()
     return ChunkResult(
-        localizations.concatenate(tables), header.frame_count, counts[selected].sum(axis=0, dtype=np.uint32)
+        localizations.concatenate(tables),
+        len(selected),
+        header.frame_count - len(selected),
+        counts[selected].sum(axis=0, dtype=np.uint32),
+        map_sum,
     )
+
+
+def add_maps(first: NDArray[np.uint32] | None, second: NDArray[np.uint32] | None) -> NDArray[np.uint32] | None:
+    """Their sum; where there is only one, that one."""
+    if first is None or second is None:
+        return second if first is None else first
+    return np.add(first, second)
 
 
 def _predictions(

@@ -19,10 +19,13 @@ from scipy.special import erf
 from cellstorm.errors import InvalidSetting
 from cellstorm.localizations import Localizations
 
-Method = Literal["histogram", "gaussian"]
+Method = Literal["histogram", "gaussian", "ash"]
 
 MAX_OUTPUT_PIXELS: Final = 64 * 2**20
-"""Of one image: 256 MiB as float32."""
+"""Of one image in memory: 256 MiB as float32. Larger ones are drawn in windows (cellstorm.scene)."""
+
+SHIFTS: Final = 2
+"""Of the averaged histograms, in each direction; ThunderSTORM's default."""
 
 _RADIUS_SIGMAS: Final = 3.0
 _BATCH_VALUES: Final = 2**20
@@ -32,6 +35,89 @@ _BATCH_VALUES: Final = 2**20
 def default_output_pixel_nm(pixel_size_nm: float) -> float:
     """20 nm, about the precision of a good localization, or a fifth of a camera pixel where that is finer."""
     return min(20.0, pixel_size_nm / 5)
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A rectangle of an image, in its output pixels; it may reach beyond the image."""
+
+    left: int
+    top: int
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """The output pixels of an image.
+
+    Attributes
+    ----------
+    width_px, height_px
+        Of the region of interest, in camera pixels.
+    pixel_size_nm
+        Camera pixel in the sample plane.
+    output_pixel_nm
+        Side of an output pixel.
+
+    Raises
+    ------
+    InvalidSetting
+        If the output pixel has no size.
+    """
+
+    width_px: int
+    height_px: int
+    pixel_size_nm: float
+    output_pixel_nm: float
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.output_pixel_nm) and self.output_pixel_nm > 0):
+            raise InvalidSetting(
+                f"output pixels of {self.output_pixel_nm:g} nm are impossible; choose a positive size, e.g. 20"
+            )
+
+    @property
+    def scale(self) -> float:
+        """Output pixels per camera pixel."""
+        return self.pixel_size_nm / self.output_pixel_nm
+
+    @property
+    def width(self) -> int:
+        """In output pixels."""
+        return _whole_pixels(self.width_px * self.scale)
+
+    @property
+    def height(self) -> int:
+        return _whole_pixels(self.height_px * self.scale)
+
+    def check_fits(self, max_pixels: int) -> None:
+        """Nothing.
+
+        Raises
+        ------
+        InvalidSetting
+            If the image has more pixels than these.
+        """
+        if self.width * self.height > max_pixels:
+            enough_nm = 1.01 * self.output_pixel_nm * math.sqrt(self.width * self.height / max_pixels)
+            raise InvalidSetting(
+                f"an image of {self.width}x{self.height} pixels of {self.output_pixel_nm:g} nm is too large; "
+                f"choose larger pixels, at least {enough_nm:.3g} nm"
+            )
+
+    def positions(self, localizations: Localizations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """(n,) x and y in output pixels from the image's left upper corner."""
+        x = (localizations["x_nm"].astype(np.float64) / self.pixel_size_nm + 0.5) * self.scale
+        y = (localizations["y_nm"].astype(np.float64) / self.pixel_size_nm + 0.5) * self.scale
+        return x, y
+
+    def covers(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """(n,) whether these positions are on the camera's pixels; those that are not numbers are not."""
+        inside: NDArray[np.bool_] = (
+            (x >= 0) & (x < self.width_px * self.scale) & (y >= 0) & (y < self.height_px * self.scale)
+        )
+        return inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,39 +148,46 @@ class Reconstruction:
     `histogram` counts them by output pixel. `gaussian` draws each as a normal distribution of its own `precision_nm`,
     integrated over each pixel, cut at three sigma and normalised to a sum of one before the image's border cuts it. Its
     sigma is at least half an output pixel (a narrower one shows the grid, not the molecule) and at most one camera pixel
-    (a wider one tells nothing, and its cost grows with the square).
+    (a wider one tells nothing, and its cost grows with the square). `ash` is the mean of histograms of SHIFTS times wider
+    pixels whose grids are shifted against each other by one output pixel (Scott, Annals of Statistics 13, 1024, 1985):
+    each localization becomes a triangle along either axis.
+
+    With a `window` only that part of the image is kept and drawn; pixel by pixel it is what the whole image would be.
 
     Raises
     ------
     InvalidSetting
-        If the image would have more than MAX_OUTPUT_PIXELS.
+        If the image, or its window, would have more than MAX_OUTPUT_PIXELS.
     """
 
     def __init__(
-        self, width_px: int, height_px: int, pixel_size_nm: float, output_pixel_nm: float, method: Method = "gaussian"
+        self,
+        width_px: int,
+        height_px: int,
+        pixel_size_nm: float,
+        output_pixel_nm: float,
+        method: Method = "gaussian",
+        window: Window | None = None,
     ) -> None:
         self.output_pixel_nm = output_pixel_nm
         self.method: Final = method
-        self._scale = _output_pixels_per_camera_pixel(pixel_size_nm, output_pixel_nm)
-        self._pixel_size_nm = pixel_size_nm
-        self._field = (width_px * self._scale, height_px * self._scale)
-        width, height = (_whole_pixels(side) for side in self._field)
-        if width * height > MAX_OUTPUT_PIXELS:
-            enough_nm = 1.01 * output_pixel_nm * math.sqrt(width * height / MAX_OUTPUT_PIXELS)
-            raise InvalidSetting(
-                f"an image of {width}x{height} pixels of {output_pixel_nm:g} nm is too large; "
-                f"choose larger pixels, at least {enough_nm:.3g} nm"
-            )
-        # A margin takes what kernels put beyond the border, so that none has to be clipped.
-        self._margin = _radius(self._max_sigma) if method == "gaussian" else 0
-        self._canvas = np.zeros((height + 2 * self._margin, width + 2 * self._margin), np.float32)
+        self._grid = Grid(width_px, height_px, pixel_size_nm, output_pixel_nm)
+        if window is None:
+            self._grid.check_fits(MAX_OUTPUT_PIXELS)
+            window = Window(0, 0, self._grid.width, self._grid.height)
+        self._window = window
+        # A margin takes what kernels put beyond the border, so that none has to be clipped: of those inside, and in a
+        # window of those whose kernels reach into it from outside.
+        self._reach = {"gaussian": _radius(self._max_sigma), "ash": SHIFTS - 1, "histogram": 0}[method]
+        self._margin = 2 * self._reach
+        self._canvas = np.zeros((window.height + 2 * self._margin, window.width + 2 * self._margin), np.float32)
         self._drawn = 0
         self._outside = 0
 
     @property
     def _max_sigma(self) -> float:
         """In output pixels."""
-        return max(self._scale, 0.5)
+        return max(self._grid.scale, 0.5)
 
     @property
     def image(self) -> NDArray[np.float32]:
@@ -107,26 +200,37 @@ class Reconstruction:
 
     def add(self, localizations: Localizations) -> Self:
         """Draw these too; those beyond the camera's pixels are counted and left out."""
-        # In output pixels from the image's left upper corner.
-        x = (localizations["x_nm"].astype(np.float64) / self._pixel_size_nm + 0.5) * self._scale
-        y = (localizations["y_nm"].astype(np.float64) / self._pixel_size_nm + 0.5) * self._scale
-        inside = (x >= 0) & (x < self._field[0]) & (y >= 0) & (y < self._field[1])  # False for NaN
-        self._drawn += int(np.count_nonzero(inside))
-        self._outside += int(np.count_nonzero(~inside))
-        if self.method == "histogram":
-            self._count(x[inside], y[inside])
-        else:
+        x, y = self._grid.positions(localizations)
+        inside = self._grid.covers(x, y)
+        drawn = int(np.count_nonzero(inside))
+        self._drawn += drawn
+        self._outside += len(localizations) - drawn
+        window, reach = self._window, self._reach
+        x, y = x - window.left, y - window.top
+        inside &= (x >= -reach) & (x < window.width + reach) & (y >= -reach) & (y < window.height + reach)
+        if self.method == "gaussian":
             sigma = localizations["precision_nm"][inside].astype(np.float64) / self.output_pixel_nm
             self._draw(x[inside], y[inside], sigma)
+        elif self.method == "ash":
+            self._average(x[inside], y[inside])
+        else:
+            self._count(x[inside], y[inside])
         return self
 
     def snapshot(self) -> Snapshot:
         """The image as it is now, copied."""
         return Snapshot(self.image.copy(), self.output_pixel_nm, self._drawn, self._outside)
 
-    def _count(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-        places = np.floor(y).astype(np.intp) * self._canvas.shape[1] + np.floor(x).astype(np.intp)
-        np.add.at(self._canvas.reshape(-1), places, np.float32(1))
+    def _count(self, x: NDArray[np.float64], y: NDArray[np.float64], weight: float = 1.0) -> None:
+        columns, rows = (np.floor(axis).astype(np.intp) + self._margin for axis in (x, y))
+        np.add.at(self._canvas.reshape(-1), rows * self._canvas.shape[1] + columns, np.float32(weight))
+
+    def _average(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+        steps = range(1 - SHIFTS, SHIFTS)
+        share = {step: (SHIFTS - abs(step)) / SHIFTS**2 for step in steps}
+        for down in steps:
+            for right in steps:
+                self._count(x + right, y + down, share[right] * share[down])
 
     def _draw(self, x: NDArray[np.float64], y: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
         flat = self._canvas.reshape(-1)
@@ -138,12 +242,6 @@ class Reconstruction:
             span = np.arange(-radius, radius + 1) + self._margin
             places = (row[:, None] + span)[:, :, None] * stride + (column[:, None] + span)[:, None, :]
             np.add.at(flat, places.reshape(-1), (kernel_y[:, :, None] * kernel_x[:, None, :]).reshape(-1))
-
-
-def _output_pixels_per_camera_pixel(pixel_size_nm: float, output_pixel_nm: float) -> float:
-    if not (math.isfinite(output_pixel_nm) and output_pixel_nm > 0):
-        raise InvalidSetting(f"output pixels of {output_pixel_nm:g} nm are impossible; choose a positive size, e.g. 20")
-    return pixel_size_nm / output_pixel_nm
 
 
 def _whole_pixels(side: float) -> int:

@@ -53,9 +53,15 @@ def palette(colormap: Colormap) -> NDArray[np.uint8]:
 
 
 def to_8bit(
-    image: NDArray[np.float32], *, percentile: float = DEFAULT_PERCENTILE, gamma: float = DEFAULT_GAMMA
+    image: NDArray[np.float32],
+    *,
+    percentile: float = DEFAULT_PERCENTILE,
+    gamma: float = DEFAULT_GAMMA,
+    white: float | None = None,
 ) -> NDArray[np.uint8]:
     """(height, width) 0 to 255: zero stays black, the `percentile` of all pixels that are not zero becomes white.
+
+    Where `white` is given, that becomes white instead: a part of an image has another percentile than the whole.
 
     Raises
     ------
@@ -69,7 +75,8 @@ def to_8bit(
     lit = image[image > 0]
     if not len(lit):
         return np.zeros(image.shape, np.uint8)
-    white = float(np.percentile(lit[:: 1 + len(lit) // _SAMPLE_PIXELS], percentile))
+    if white is None:
+        white = float(np.percentile(lit[:: 1 + len(lit) // _SAMPLE_PIXELS], percentile))
     return _quantised(image, 0.0, white, gamma)
 
 
@@ -79,15 +86,22 @@ def reconstruction_png(
     colormap: Colormap = "hot",
     percentile: float = DEFAULT_PERCENTILE,
     gamma: float = DEFAULT_GAMMA,
+    white: float | None = None,
 ) -> bytes:
     """A PNG of a (height, width) reconstruction, pixel by pixel."""
-    return _png(to_8bit(image, percentile=percentile, gamma=gamma), palette(colormap))
+    return _png(to_8bit(image, percentile=percentile, gamma=gamma, white=white), palette(colormap))
 
 
-def annotated_png(image: NDArray[np.float32], output_pixel_nm: float, *, colormap: Colormap = "hot") -> bytes:
+def annotated_png(
+    image: NDArray[np.float32],
+    output_pixel_nm: float,
+    *,
+    colormap: Colormap = "hot",
+    percentile: float = DEFAULT_PERCENTILE,
+) -> bytes:
     """A PNG of a (height, width) reconstruction with a scale bar; a very small one is magnified."""
     magnification = math.ceil(_MIN_ANNOTATED_WIDTH / image.shape[1])
-    view = to_8bit(image).repeat(magnification, axis=0).repeat(magnification, axis=1)
+    view = to_8bit(image, percentile=percentile).repeat(magnification, axis=0).repeat(magnification, axis=1)
     return _png(_with_scale_bar(view, output_pixel_nm / magnification), palette(colormap))
 
 
@@ -96,6 +110,19 @@ def widefield_png(widefield: NDArray[np.floating] | NDArray[np.unsignedinteger])
     sample = widefield.reshape(-1)[:: 1 + widefield.size // _SAMPLE_PIXELS]
     black, white = (float(value) for value in np.percentile(sample, _WIDEFIELD_PERCENTILES))
     return _png(_quantised(widefield.astype(np.float32), black, white, gamma=1.0), palette("gray"))
+
+
+def difference_png(first: NDArray[np.float32], second: NDArray[np.float32]) -> bytes:
+    """A PNG of two (height, width) reconstructions: where only the first is bright it is orange, the second blue.
+
+    Each is scaled by itself, so that more localizations of the same structure are no difference; where both agree it is grey.
+    """
+    one, two = (to_8bit(image).astype(np.float32) for image in (first, second))
+    # Orange and blue are opposite in hue, and told apart by every kind of colour vision.
+    mixed = one[:, :, None] * np.array([1.0, 0.55, 0.0]) + two[:, :, None] * np.array([0.0, 0.45, 1.0])
+    buffer = io.BytesIO()
+    Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8), "RGB").save(buffer, "PNG", compress_level=1)
+    return buffer.getvalue()
 
 
 def scale_bar_nm(width_nm: float) -> int:

@@ -24,8 +24,16 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="CELLSTORM_", frozen=True, extra="ignore", env_ignore_empty=True)
 
     data: Path = Field(default_factory=_default_data, description="Everything that is kept lies below this directory.")
-    host: str = Field(default="127.0.0.1", description="Address on which the gateway listens.")
+    host: str = Field(default="127.0.0.1", description="Address on which the gateway serves plain HTTP.")
     port: int = Field(default=8000, ge=0, le=65535)
+    https_host: str = Field(default="0.0.0.0", description="Address on which it serves HTTPS.")  # noqa: S104  # phones
+    https_port: int | None = Field(
+        default=None, ge=0, le=65535, description="Of HTTPS, for other devices; none is served where this is not set."
+    )
+    tls_certificate: Path | None = Field(
+        default=None, description="A certificate of one's own, PEM, with those between it and its authority."
+    )
+    tls_key: Path | None = Field(default=None, description="Its key, PEM, without a password.")
     public_url: str | None = Field(
         default=None, description="Under which phones reach the gateway, where a proxy stands before it."
     )
@@ -53,9 +61,13 @@ class Settings(BaseSettings):
 
     max_sessions: int = Field(default=40, gt=0, description="Phones received at once by this gateway.")
     start_bitrate_kbps: int = Field(
-        default=4000, gt=0, description="A browser otherwise begins at 300 and grows slowly."
+        default=6000, gt=0, description="A browser otherwise begins at 300 and grows slowly."
     )
-    min_bitrate_kbps: int = Field(default=2000, gt=0)
+    min_bitrate_kbps: int = Field(
+        default=3500,
+        gt=0,
+        description="A phone never sends less, whatever it thinks of the link; lower it for many on one Wi-Fi.",
+    )
     max_bitrate_kbps: int = Field(default=8000, gt=0)
     key_frame_interval_s: float = Field(default=1.0, gt=0, description="How often a phone is asked for a key frame.")
     silent_after_s: float = Field(
@@ -68,7 +80,16 @@ class Settings(BaseSettings):
 
     chunk_budget_bytes: int = Field(default=128 * MIB, gt=0, description="Of waiting chunks in Redis, per acquisition.")
     total_chunk_budget_bytes: int = Field(default=1024 * MIB, gt=0, description="Of waiting chunks in Redis, in all.")
-    max_upload_bytes: int = Field(default=32 * 1024 * MIB, gt=0)
+    max_upload_bytes: int = Field(default=32 * 1024 * MIB, gt=0, description="Of one file.")
+    acquisition_upload_bytes: int = Field(
+        default=64 * 1024 * MIB, gt=0, description="Of one acquisition's unfinished resumable uploads together."
+    )
+    total_upload_bytes: int = Field(
+        default=512 * 1024 * MIB, gt=0, description="Of all unfinished resumable uploads together."
+    )
+    upload_expires_s: float = Field(
+        default=24 * 3600.0, gt=0, description="A resumable upload that is left alone for so long is removed."
+    )
     min_free_disk_bytes: int = Field(
         default=512 * MIB, ge=0, description="Below it no upload and no phone is accepted."
     )

@@ -30,8 +30,8 @@ Shifts = NDArray[np.float64]
 """(n, 2) of x and y, nm."""
 
 MIN_LOCALIZATIONS: Final = 3000
-_ROWS_PER_SEGMENT: Final = 1000
-_MAX_SEGMENTS: Final = 100
+ROWS_PER_SEGMENT: Final = 1000
+MAX_SEGMENTS: Final = 100
 _REACH_CELLS: Final = 6
 """Shifts that are tried to each side."""
 _FINE_NM: Final = (10.0, 40.0)
@@ -118,7 +118,7 @@ def _segments(rows: Localizations) -> list[NDArray[np.intp]]:
     """Indices of rows, cut in time into parts of about equally many; a frame is never in two of them."""
     order = np.argsort(rows["frame"], kind="stable")
     frames = rows["frame"][order]
-    count = min(_MAX_SEGMENTS, len(rows) // _ROWS_PER_SEGMENT)
+    count = min(MAX_SEGMENTS, len(rows) // ROWS_PER_SEGMENT)
     wanted = np.linspace(0, len(rows), count + 1).astype(np.intp)[1:-1]
     cuts = np.unique(np.searchsorted(frames, frames[wanted]))
     return [part for part in np.split(order, cuts) if len(part)]

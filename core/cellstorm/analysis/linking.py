@@ -18,6 +18,8 @@ from scipy.sparse.csgraph import connected_components
 from cellstorm.analysis.neighbours import mutual, pairs_between_frames
 from cellstorm.localizations import LOCALIZATION, Localizations
 
+_LINK_SIGMAS: Final = 3.0
+_LINK_NM: Final = (20.0, 250.0)
 MIN_PHOTONS: Final = 1e-3
 """Weight of a localization without photons, so that those of an emitter always have a mean."""
 
@@ -44,6 +46,11 @@ class Linked:
     emitter: NDArray[np.intp]
     on_frames: NDArray[np.int64]
     localizations: NDArray[np.int64]
+
+
+def distance_to_link_nm(precision_nm: float) -> float:
+    """Three sigma of the distance of two localizations of one emitter, of that precision along each axis."""
+    return float(np.clip(_LINK_SIGMAS * np.sqrt(2) * precision_nm, *_LINK_NM))
 
 
 def link(localizations: Localizations, max_distance_nm: float, max_dark_frames: int = 1) -> Linked:
@@ -87,5 +94,6 @@ def _merged(localizations: Localizations, emitters: int, label: NDArray[np.int32
     table["photons"] = total(localizations["photons"])
     table["background_photons"] = total(localizations["background_photons"]) / rows
     table["precision_nm"] = np.sqrt(total((weight * localizations["precision_nm"]) ** 2)) / weights
-    np.maximum.at(table["probability"], emitter, localizations["probability"])
+    table["probability"] = np.nan
+    np.fmax.at(table["probability"], emitter, localizations["probability"])
     return Linked(table, emitter, (last - first + 1)[order], rows)

@@ -13,6 +13,8 @@ import os
 import secrets
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -20,12 +22,16 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from cellstorm.analysis.recording import RecordingQuality
 from cellstorm.errors import CellstormError, InvalidSetting, StorageFull
 from cellstorm.localizations import Localizations
+from cellstorm.maps import in_counts
 from cellstorm.reconstruction import Method, Reconstruction, Snapshot, default_output_pixel_nm
 from cellstorm.rendering import annotated_png, widefield_png
 from cellstorm.results import html, images, picasso, smlm, thunderstorm
+from cellstorm.results.extras import EXTRA_NAMES, Extra, Material, write_extras
 from cellstorm.results.report import Provenance, Report
+from cellstorm.scene import array_levels
 
 TABLE_CSV: Final = "localizations.csv"
 TABLE_HDF5: Final = "localizations.hdf5"
@@ -35,6 +41,8 @@ RECONSTRUCTION_TIFF: Final = "reconstruction.ome.tif"
 RECONSTRUCTION_PNG: Final = "reconstruction.png"
 WIDEFIELD_TIFF: Final = "widefield.ome.tif"
 WIDEFIELD_PNG: Final = "widefield.png"
+MAPS_TIFF: Final = "maps.ome.tif"
+"""Of generators that make localization maps: their sum."""
 REPORT_HTML: Final = "report.html"
 REPORT: Final = "report.json"
 VIDEO: Final = "video.mp4"
@@ -53,7 +61,11 @@ RESULT_NAMES: Final = (
     REPORT_HTML,
     REPORT,
 )
-"""All that a result folder may hold. report.json is the last to come."""
+"""What every result folder holds (the video where it came live). report.json is the last to come."""
+
+_SOMETIMES: Final = (MAPS_TIFF, *EXTRA_NAMES.values())
+FOLDER_NAMES: Final = (*_SOMETIMES, *RESULT_NAMES)
+"""All that a result folder may hold."""
 
 _HIDDEN: Final = ".incomplete-"
 _LEFTOVER_S: Final = 3600.0
@@ -89,6 +101,12 @@ class Results:
         Of the reconstruction; None for `default_output_pixel_nm`.
     method
         How the reconstruction is drawn.
+    extras
+        Files beyond those of every result folder.
+    map_sum
+        Of the localization maps, as `cellstorm.maps.sum_of` makes it; None where there are none.
+    recording
+        What was seen in the recording itself; None where it was not at hand.
     """
 
     localizations: Localizations
@@ -97,6 +115,9 @@ class Results:
     provenance: Provenance
     output_pixel_nm: float | None = None
     method: Method = "gaussian"
+    extras: frozenset[Extra] = frozenset()
+    map_sum: NDArray[np.uint32] | None = None
+    recording: RecordingQuality | None = None
 
 
 def check_folder(folder: Path) -> None:
@@ -114,7 +135,7 @@ def check_folder(folder: Path) -> None:
     others = sorted(
         entry.name
         for entry in folder.iterdir()
-        if entry.name not in RESULT_NAMES and not entry.name.startswith(_HIDDEN)
+        if entry.name not in FOLDER_NAMES and not entry.name.startswith(_HIDDEN)
     )
     if others:
         raise InvalidSetting(
@@ -133,12 +154,29 @@ def write_results(folder: Path, results: Results, *, video: Path | None = None) 
         If the disk has no room. The folder is then as it was before.
     """
     folder = folder.resolve()
+    with written_whole(folder) as hidden:
+        _write_files(hidden, results, video)
+    return [folder / name for name in FOLDER_NAMES if (folder / name).exists()]
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """A hidden folder whose files become those of the result folder when the context ends well; else that stays as it is.
+
+    Raises
+    ------
+    InvalidSetting
+        If `folder` cannot be written to or holds files that are not results.
+    StorageFull
+        If the disk has no room.
+    """
+    folder = folder.resolve()
     try:
         check_folder(folder)
         existed = folder.exists()
         hidden = _make_hidden(folder, inside=existed)
         try:
-            _write_files(hidden, results, video)
+            yield hidden
             if existed:
                 _move_in(hidden, folder)
             else:
@@ -150,7 +188,6 @@ def write_results(folder: Path, results: Results, *, video: Path | None = None) 
         if ours is None:
             raise
         raise ours from error
-    return [folder / name for name in RESULT_NAMES if (folder / name).exists()]
 
 
 def _make_hidden(folder: Path, *, inside: bool) -> Path:
@@ -171,14 +208,26 @@ def _write_files(folder: Path, results: Results, video: Path | None) -> None:
     _write_hdf5(folder / TABLE_HDF5, localizations, results)
     smlm.write(folder / TABLE_SMLM, localizations, _table_info(results))
     snapshot = _reconstruct(localizations, results)
-    images.write_reconstruction(folder / RECONSTRUCTION_TIFF, snapshot.image, snapshot.output_pixel_nm)
-    pictures = html.Pictures(
-        annotated_png(snapshot.image, snapshot.output_pixel_nm), widefield_png(results.widefield_sum)
-    )
+    levels = array_levels(snapshot.image, snapshot.output_pixel_nm)
+    origin = _origin(provenance)
+    images.write_reconstruction(folder / RECONSTRUCTION_TIFF, levels, origin)
+    if results.map_sum is not None:
+        pixel_nm = provenance.pixel_size_nm / provenance.generator.upsampling
+        images.write_maps(folder / MAPS_TIFF, in_counts(results.map_sum), pixel_nm, origin)
+    write_extras(folder, results.extras, Material(localizations, _table_info(results), levels, origin))
+    widefield = widefield_png(results.widefield_sum)
+    pictures = html.Pictures(annotated_png(snapshot.image, snapshot.output_pixel_nm), widefield)
     (folder / RECONSTRUCTION_PNG).write_bytes(pictures.reconstruction)
     images.write_widefield(folder / WIDEFIELD_TIFF, results.widefield_sum, provenance.pixel_size_nm)
-    (folder / WIDEFIELD_PNG).write_bytes(pictures.widefield)
-    report = Report.of(provenance, localizations, snapshot, results.method)
+    (folder / WIDEFIELD_PNG).write_bytes(widefield)
+    report = Report.of(
+        provenance,
+        localizations,
+        snapshot,
+        results.method,
+        frame_count=results.frame_count,
+        recording=results.recording,
+    )
     page = html.page(report, localizations, results.frame_count, pictures)
     (folder / REPORT_HTML).write_text(page, encoding="utf-8")
     (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
@@ -190,20 +239,26 @@ def _write_files(folder: Path, results: Results, video: Path | None) -> None:
 
 
 def _write_hdf5(path: Path, localizations: Localizations, results: Results) -> None:
-    provenance, generator = results.provenance, results.provenance.generator
+    provenance = results.provenance
     picasso.write(
         path,
         localizations,
         _table_info(results),
         provenance.camera,
-        {
-            "Generated by": "cellSTORM",
-            "Acquisition": provenance.acquisition_id,
-            "Name": provenance.name,
-            "Generator": f"{generator.name} {generator.version}",
-            "Generator SHA-256": generator.sha256 or "no network",
-        },
+        _origin(provenance),
     )
+
+
+def _origin(provenance: Provenance) -> dict[str, str]:
+    """What every file that can hold notes says of where it comes from."""
+    generator = provenance.generator
+    return {
+        "Generated by": "cellSTORM",
+        "Acquisition": provenance.acquisition_id,
+        "Name": provenance.name,
+        "Generator": f"{generator.name} {generator.version}",
+        "Generator SHA-256": generator.sha256 or "no network",
+    }
 
 
 def _table_info(results: Results) -> picasso.TableInfo:
@@ -230,9 +285,11 @@ def _link_or_copy(source: Path, target: Path) -> None:
 
 def _move_in(hidden: Path, folder: Path) -> None:
     (folder / REPORT).unlink(missing_ok=True)
-    for name in RESULT_NAMES:
+    for name in FOLDER_NAMES:
         if (hidden / name).exists():
             os.replace(hidden / name, folder / name)
+        elif name in _SOMETIMES:  # of other localizations than the new ones
+            (folder / name).unlink(missing_ok=True)
 
 
 def _in_our_words(error: OSError, folder: Path) -> CellstormError | None:

@@ -50,11 +50,14 @@ class ImportedTable:
         Camera pixel in the sample plane; None where neither file nor caller tells.
     program
         Whose format it is.
+    field_px
+        Width and height of the images that it comes from, in camera pixels; None where the file does not tell.
     """
 
     localizations: Localizations
     pixel_size_nm: float | None
     program: str
+    field_px: tuple[int, int] | None = None
 
 
 def assemble(name: str, columns: Mapping[str, Values]) -> Localizations:

@@ -7,7 +7,7 @@ both times), everything else exactly.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,8 +114,10 @@ def read_foreign(path: Path, pixel_size_nm: float | None = None) -> ImportedTabl
         If it is damaged, lacks a position or a frame, or the pixel size is not known.
     """
     try:
+        told: list[Mapping[str, object]] = []
         with suppress(FileNotFoundError):
-            pixel_size_nm = _read_pixel_size_nm(path.with_suffix(".yaml")) or pixel_size_nm
+            told = _read_documents(path.with_suffix(".yaml"))
+        pixel_size_nm = _told_number(told, "Pixelsize") or pixel_size_nm
         known_nm = checked_pixel_size_nm(path.name, PROGRAM, pixel_size_nm)
         with h5py.File(path) as file:
             rows = file["locs"][:]
@@ -124,7 +126,9 @@ def read_foreign(path: Path, pixel_size_nm: float | None = None) -> ImportedTabl
             for column in COLUMNS
             if column.picasso in rows.dtype.names
         }
-        return ImportedTable(assemble(path.name, columns), known_nm, PROGRAM)
+        sides = [int(_told_number(told, side) or 0) for side in ("Width", "Height")]
+        field_px = (sides[0], sides[1]) if all(sides) else None
+        return ImportedTable(assemble(path.name, columns), known_nm, PROGRAM, field_px)
     except (OSError, KeyError, TypeError, ValueError, yaml.YAMLError) as error:
         raise InvalidInput(
             f"{path.name} is damaged or no Picasso table with frame, x and y ({error}); save it anew"
@@ -139,11 +143,15 @@ def _mean_of_twins(rows: Localizations, name: str) -> Values:
     return values
 
 
-def _read_pixel_size_nm(path: Path) -> float | None:
-    """Where any of its documents tells; Picasso appends one with each step of processing."""
+def _read_documents(path: Path) -> list[Mapping[str, object]]:
     with path.open(encoding="utf-8") as file:
-        told = [document.get("Pixelsize") for document in yaml.safe_load_all(file) if isinstance(document, dict)]
-    return next((float(value) for value in told if value), None)
+        return [document for document in yaml.safe_load_all(file) if isinstance(document, dict)]
+
+
+def _told_number(documents: Sequence[Mapping[str, object]], name: str) -> float | None:
+    """Where any of the documents tells; Picasso appends one with each step of processing."""
+    told = (document.get(name) for document in documents)
+    return next((float(str(value)) for value in told if value), None)
 
 
 def _read_info(path: Path) -> TableInfo:

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 from datetime import datetime
 from importlib.metadata import version
-from typing import Self
+from typing import Final, Self
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from cellstorm.analysis.summary import Analysis
+from cellstorm.acquisitions import AcquisitionSettings
+from cellstorm.analysis.recording import RecordingQuality
+from cellstorm.analysis.summary import Analysis, Circumstances
 from cellstorm.camera import Camera
+from cellstorm.camera_report import CameraReport
+from cellstorm.gaps import Gap
 from cellstorm.generator import GeneratorSpec
 from cellstorm.localizations import Localizations
 from cellstorm.reconstruction import Method, Snapshot
 from cellstorm.roi import RegionOfInterest
+
+IMPORTED: Final = "table"
+"""The source's kind where another program made the table."""
 
 
 class Provenance(BaseModel):
@@ -31,12 +38,25 @@ class Provenance(BaseModel):
     frames_lost: int = Field(default=0, ge=0, description="Sent but never came.")
     frames_damaged: int = Field(default=0, ge=0, description="Came, but could not be decoded or refer to lost ones.")
     frames_processed: int = Field(ge=0)
+    frames_left_out: int = Field(default=0, ge=0, description="Came, but the setting `frames` leaves them out.")
+    gaps: tuple[Gap, ...] = Field(default=(), description="Where a phone's link was lost; their frames count as lost.")
+    camera_report: CameraReport | None = Field(default=None, description="What the phone told; null without a phone.")
     camera: Camera
     roi: RegionOfInterest
     pixel_size_nm: float = Field(gt=0)
     generator: GeneratorSpec
+    settings: AcquisitionSettings | None = Field(
+        default=None,
+        description="As they were in effect: `reconstruct --from` does the same again; null in old reports.",
+    )
+    versions: dict[str, str] = Field(default_factory=dict, description="Of what computed; see `reproduction.versions`.")
     recording_s: float | None = Field(default=None, ge=0, description="From the first frame to the last.")
     processing_s: float | None = Field(default=None, ge=0, description="Spent on all frames, by the clock.")
+
+    @property
+    def is_imported(self) -> bool:
+        """Whether another program made the table, so that nothing is known of frames, camera and generator."""
+        return self.source.get("kind") == IMPORTED
 
 
 class RenderingReport(BaseModel):
@@ -63,8 +83,17 @@ class Report(Provenance):
     analysis: Analysis
 
     @classmethod
-    def of(cls, provenance: Provenance, localizations: Localizations, snapshot: Snapshot, method: Method) -> Self:
-        """The report on `localizations`, which `snapshot` shows."""
+    def of(
+        cls,
+        provenance: Provenance,
+        localizations: Localizations,
+        snapshot: Snapshot,
+        method: Method,
+        *,
+        frame_count: int,
+        recording: RecordingQuality | None = None,
+    ) -> Self:
+        """The report on `localizations`, which `snapshot` shows; `recording` where it was looked at too."""
         frames, seconds = provenance.frames_processed, provenance.processing_s
         return cls(
             **dict(provenance),
@@ -80,8 +109,22 @@ class Report(Provenance):
                 output_pixel_nm=snapshot.output_pixel_nm,
                 localizations_outside=snapshot.outside,
             ),
-            analysis=Analysis.of(localizations),
+            analysis=Analysis.of(localizations, circumstances(provenance, frame_count, recording)),
         )
+
+
+def circumstances(provenance: Provenance, frame_count: int, recording: RecordingQuality | None) -> Circumstances:
+    """What the analysis must know besides the table."""
+    sent = max(1, provenance.frames_received + provenance.frames_lost)
+    return Circumstances(
+        frame_count=frame_count,
+        roi=provenance.roi,
+        pixel_size_nm=provenance.pixel_size_nm,
+        recording=recording,
+        lost=provenance.frames_lost / sent,
+        damaged=provenance.frames_damaged / sent,
+        camera_calibrated=provenance.camera.calibrated or provenance.is_imported,
+    )
 
 
 def _median(localizations: Localizations, column: str) -> float | None:

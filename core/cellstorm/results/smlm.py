@@ -165,15 +165,17 @@ def _read(archive: zipfile.ZipFile, name: str, pixel_size_nm: float | None) -> I
     if len(tables) != 1:
         raise InvalidInput(f"{name} holds {len(tables)} tables where one is wanted; export one channel at a time")
     ours = manifest.get(_OURS)
+    field_px = None
     if ours is not None:
         pixel_size_nm = float(ours["pixel_size_nm"])
+        field_px = (int(ours["width_px"]), int(ours["height_px"]))
     half_nm = half_pixel_nm(name, PROGRAM, pixel_size_nm)
     layout = manifest["formats"][tables[0]["format"]]
     columns = _columns(archive, tables[0], layout)
     columns["frame"] = from_zero(columns["frame"])
     columns["x_nm"] -= half_nm
     columns["y_nm"] -= half_nm
-    return ImportedTable(assemble(name, columns), pixel_size_nm, PROGRAM)
+    return ImportedTable(assemble(name, columns), pixel_size_nm, PROGRAM, field_px)
 
 
 def _columns(archive: zipfile.ZipFile, file: dict[str, Any], layout: dict[str, Any]) -> dict[str, Values]:

@@ -35,19 +35,21 @@ HEADER: Final = (
     "bkgstd [photon]",
     _NAMES["precision_nm"],
 )
-"""Of ThunderSTORM's development branch; its release 1.3 lacks the `_xy` of the last one, which Picasso then refuses."""
+"""Of ThunderSTORM's development branch, which Picasso asks for."""
+HEADER_1_3: Final = (*HEADER[:-1], "uncertainty [nm]")
+"""Of its release 1.3 (2014), the one that most people have; Picasso refuses it."""
 
 _ROW: Final = "%d,%d" + ",%.3f" * 7 + "\n"
 _BATCH_ROWS: Final = 16384
 """Rows that are turned into text at once: some 10 MiB."""
 
 
-def text(localizations: Localizations, pixel_size_nm: float) -> Iterator[bytes]:
-    """The file, piece by piece.
+def text(localizations: Localizations, pixel_size_nm: float, header: tuple[str, ...] = HEADER) -> Iterator[bytes]:
+    """The file, piece by piece, with one of the two headers.
 
     `bkgstd`, the background's standard deviation, is the square root of `background_photons`: photons obey Poisson.
     """
-    yield (",".join(f'"{name}"' for name in HEADER) + "\n").encode()
+    yield (",".join(f'"{name}"' for name in header) + "\n").encode()
     for start in range(0, len(localizations), _BATCH_ROWS):
         batch = localizations[start : start + _BATCH_ROWS]
         rows = np.column_stack(
@@ -67,10 +69,10 @@ def text(localizations: Localizations, pixel_size_nm: float) -> Iterator[bytes]:
         yield (_ROW * len(batch) % tuple(rows.reshape(-1).tolist())).encode()
 
 
-def write(path: Path, localizations: Localizations, pixel_size_nm: float) -> None:
+def write(path: Path, localizations: Localizations, pixel_size_nm: float, header: tuple[str, ...] = HEADER) -> None:
     """Write the table to `path`."""
     with path.open("wb") as file:
-        file.writelines(text(localizations, pixel_size_nm))
+        file.writelines(text(localizations, pixel_size_nm, header))
 
 
 _MAX_HEADER: Final = 2**16

@@ -1,10 +1,11 @@
-"""Recorded material, as the chunks that a live stream of it would have given: video files and TIFF stacks."""
+"""Recorded material, as the chunks that a live stream of it would have given: videos, TIFF stacks, folders and ZIPs of TIFFs."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from cellstorm.errors import InvalidVideo
+from cellstorm.sources.members import ZIP_MAGICS, PlainFile, folder_members, zip_members
 from cellstorm.sources.source import Source, SourceDescription
 from cellstorm.sources.tiff import TIFF_MAGICS, TiffSource
 from cellstorm.sources.video import open_video
@@ -12,17 +13,19 @@ from cellstorm.sources.video import open_video
 __all__ = ["Source", "SourceDescription", "open_source"]
 
 
-def open_source(path: Path, *, is_part: bool = False) -> Source:
-    """What lies in a file, told by its content and never by its name.
+def open_source(path: Path, *, is_part: bool = False, frame_rate: float | None = None) -> Source:
+    """What lies in a file, told by its content and never by its name, or in a folder of TIFF files.
 
     Chunks are numbered from 0; those of a part of a live acquisition's kept video (`is_part`) as they were when it was
-    received.
+    received. `frame_rate` (1/s) is that of a recording that holds no times; where it holds some they are believed.
 
     Raises
     ------
     InvalidVideo
         If it is neither a video nor a TIFF stack that can be used.
     """
+    if path.is_dir():
+        return TiffSource(folder_members(path), frame_rate=frame_rate)
     try:
         with path.open("rb") as file:
             magic = file.read(4)
@@ -30,4 +33,8 @@ def open_source(path: Path, *, is_part: bool = False) -> Source:
         raise InvalidVideo(f"{path.name} cannot be read ({error.strerror}); check its name and permissions") from error
     if not magic:
         raise InvalidVideo(f"{path.name} is empty; record or copy it again")
-    return TiffSource(path) if magic in TIFF_MAGICS else open_video(path, is_part=is_part)
+    if magic in TIFF_MAGICS:
+        return TiffSource([PlainFile(path)], frame_rate=frame_rate)
+    if magic in ZIP_MAGICS:
+        return TiffSource(zip_members(path), container="zip", frame_rate=frame_rate)
+    return open_video(path, is_part=is_part, frame_rate=frame_rate)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from cellstorm.chunks import Chunk
+
+ASSUMED_FPS: Final = 30.0
+"""Of recordings that hold no times and whose rate nobody has told: frames need some time, rates are not computed from it."""
 
 
 class SourceDescription(BaseModel):
@@ -15,15 +18,28 @@ class SourceDescription(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    container: str = Field(description="As FFmpeg names it, or tiff.")
+    container: str = Field(description="As FFmpeg names it, or tiff, or zip.")
     codec: str = Field(description="As FFmpeg or TIFF names it.")
     pixel_format: str = Field(description="As FFmpeg names it, or NumPy's type.")
-    width: int
+    width: int = Field(description="As shown, turned where the file says so.")
     height: int
+    rotation_degrees: int = Field(default=0, description="Counterclockwise, as the file asks for; it is done.")
+    is_timed: bool = Field(
+        default=True, description="Whether the file, or whoever gave it, says when frames were taken."
+    )
+    duration_s: float | None = Field(default=None, description="As the header has it.")
+    ends_early: bool = Field(default=False, description="The file was cut off; what is there was read.")
     fps: float | None = Field(default=None, description="Frames per second, on average.")
     bitrate_kbps: float | None = Field(default=None, description="Of the video alone where known, else of the file.")
     encoder: str | None = Field(default=None, description="The program that wrote it.")
     encoder_settings: str | None = Field(default=None, description="As x264 leaves them in the stream.")
+
+    @property
+    def notice(self) -> str | None:
+        """What whoever sent the file should know of it; None where there is nothing to say."""
+        if self.ends_early:
+            return "the file was cut off before its end; what it holds is processed, and more frames were recorded"
+        return None
 
 
 class Source(Protocol):

@@ -1,13 +1,17 @@
-"""TIFF stacks of one channel, 8 or 16 bits: plain, ImageJ's (with a single directory for all frames), OME's, BigTIFF."""
+"""TIFF stacks of one channel, 8 or 16 bits: plain, ImageJ's (with a single directory for all frames), OME's, BigTIFF.
+
+A recording may be one file or many, whose frames follow one another; `Stack` is one of them.
+"""
 
 from __future__ import annotations
 
 import re
 import struct
 import zlib
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any, Final
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, Final, Self
 
 import numpy as np
 import tifffile
@@ -16,16 +20,17 @@ from numpy.typing import NDArray
 from cellstorm.chunks import MAX_FRAME_SIDE, Chunk, Counts
 from cellstorm.errors import InvalidVideo
 from cellstorm.raw_chunks import RawCutter, size_changed
-from cellstorm.sources.source import SourceDescription
+from cellstorm.sources.members import Member
+from cellstorm.sources.source import ASSUMED_FPS, SourceDescription
 
 TIFF_MAGICS: Final = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 
-_ASSUMED_FPS: Final = 30.0
 _DAMAGED: Final = (
     tifffile.TiffFileError,
     ValueError,
     OSError,
     RuntimeError,
+    ArithmeticError,
     LookupError,
     TypeError,
     struct.error,
@@ -36,30 +41,37 @@ _DIMENSIONS: Final = re.compile(r"Size([CTZ])=\"(\d+)\"|^(channel|frame|slice)s=
 """In the description of OME-TIFF and of ImageJ's."""
 _IS_REDUCED: Final = 1  # bit 0 of NewSubfileType: a thumbnail
 
+Format = tuple[int, int, int]
+"""Width, height, bits."""
+
 
 class TiffSource:
-    """Frames of a TIFF stack.
+    """Frames of one TIFF file, or of several in their order.
 
     Raises
     ------
     InvalidVideo
-        If it is damaged, or is of colour, floats or more than 16 bits.
+        If the first is damaged, or is of colour, floats or more than 16 bits.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        with self._opened() as tiff:
-            page = self._first_page(tiff)
+    def __init__(self, members: Sequence[Member], *, container: str = "tiff", frame_rate: float | None = None) -> None:
+        self._members = members
+        with Stack.opened(members[0]) as stack, damage_told(stack.name):
+            page = stack.first_page
+            fps = stack.fps or frame_rate
+            self._format = stack.format
+            self._frame_count = stack.frame_count * len(members)
             self._description = SourceDescription(
-                container="tiff",
+                container=container,
                 codec=tifffile.COMPRESSION(page.compression).name.lower(),
                 pixel_format=str(page.dtype),
                 width=page.imagewidth,
                 height=page.imagelength,
-                fps=_fps(tiff),
+                is_timed=fps is not None,
+                ends_early=stack.ends_early,
+                fps=fps,
                 encoder=page.software or None,
             )
-            self._frame_count = self._count(tiff, page)
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -75,85 +87,163 @@ class TiffSource:
 
     def chunks(self) -> Iterator[Chunk]:
         cutter = RawCutter()
-        fps = self._description.fps or _ASSUMED_FPS
+        fps = self._description.fps or ASSUMED_FPS
         for index, counts in enumerate(self._frames()):
             yield from cutter.add(index / fps, counts)
         if cutter.next_frame == 0:
-            raise self._damaged()
+            raise damaged(self._members[0].name)
         yield from cutter.finish()
 
-    def _opened(self) -> tifffile.TiffFile:
-        try:
-            # As plain TIFF: OME-XML may name other files, which is no business of whoever sent this one.
-            return tifffile.TiffFile(self._path, is_ome=False)
-        except _DAMAGED as error:
-            raise self._damaged() from error
-
-    def _damaged(self) -> InvalidVideo:
-        return InvalidVideo(f"{self._path.name} is a damaged TIFF file; save it again as an uncompressed stack")
-
-    def _first_page(self, tiff: tifffile.TiffFile) -> tifffile.TiffPage:
-        try:
-            page = tiff.pages.first
-            channels = _channels(page.description)
-            samples = page.samplesperpixel
-            is_flat = len(page.shape) == 2
-        except _DAMAGED as error:
-            raise self._damaged() from error
-        if samples > 1 or page.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR):
-            raise InvalidVideo(f"{self._path.name} is a colour TIFF; save it as 8-bit or 16-bit grayscale")
-        if channels > 1:
-            raise InvalidVideo(f"{self._path.name} has {channels} channels; split them and save one as a stack")
-        if page.dtype is None or page.dtype.str[1:] not in ("u1", "u2"):
-            raise InvalidVideo(
-                f"{self._path.name} has pixels of type {page.dtype}; save it as 8-bit or 16-bit grayscale"
-            )
-        if not is_flat or page.imagewidth < 1 or page.imagelength < 1:
-            raise self._damaged()
-        if max(page.imagewidth, page.imagelength, page.tilewidth, page.tilelength) > MAX_FRAME_SIDE:
-            raise InvalidVideo(
-                f"{self._path.name} has frames of {page.imagewidth}x{page.imagelength} pixels; "
-                f"crop them to at most {MAX_FRAME_SIDE} a side"
-            )
-        return page
-
-    def _count(self, tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> int:
-        try:
-            frame_bytes = page.imagewidth * page.imagelength * page.bitspersample // 8
-            in_one = int((tiff.imagej_metadata or {}).get("images", 1)) if len(tiff.pages) == 1 else 1
-            if in_one > 1 and page.is_contiguous:
-                return max(1, min(in_one, (tiff.filehandle.size - page.dataoffsets[0]) // frame_bytes))
-            return len(tiff.pages)
-        except _DAMAGED as error:
-            raise self._damaged() from error
-
     def _frames(self) -> Iterator[Counts]:
-        """Up to where a file is cut short."""
-        with self._opened() as tiff:
-            first = self._first_page(tiff)
-            if self._frame_count > len(tiff.pages):
-                yield from self._contiguous(first)
-                return
-            for index in range(self._frame_count):
-                try:
-                    page = tiff.pages[index]
-                    keyframe = page.keyframe or first
-                    if keyframe.subfiletype & _IS_REDUCED:
-                        continue
-                    if (keyframe.shape, keyframe.dtype) != (first.shape, first.dtype):
-                        raise size_changed(_format(first), _format(keyframe))
-                    counts = page.asarray()
-                except _DAMAGED:
-                    return
-                yield _counts(counts)
+        for member in self._members:
+            with Stack.opened(member) as stack:
+                yield from stack.frames(self._format)
 
-    def _contiguous(self, page: tifffile.TiffPage) -> Iterator[Counts]:
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """One open TIFF file."""
+
+    name: str
+    tiff: tifffile.TiffFile
+    first_page: tifffile.TiffPage
+    frame_count: int
+    is_in_one: bool
+    ends_early: bool
+
+    @classmethod
+    @contextmanager
+    def opened(cls, member: Member) -> Iterator[Self]:
+        """A file that is looked into, and closed afterwards.
+
+        Raises
+        ------
+        InvalidVideo
+            If it is damaged, or of a kind that cannot be used.
+        """
+        with member.opened() as file:
+            with damage_told(member.name):
+                # As plain TIFF: OME-XML may name other files, which is no business of whoever sent this one.
+                tiff = tifffile.TiffFile(file, name=member.name, is_ome=False)
+            with tiff:
+                with damage_told(member.name):
+                    page = _first_page(member.name, tiff)
+                    stack = cls(member.name, tiff, page, *_count(tiff, page))
+                yield stack
+
+    @property
+    def format(self) -> Format:
+        return _format(self.first_page)
+
+    @property
+    def fps(self) -> float | None:
+        """As ImageJ notes it."""
+        metadata = self.tiff.imagej_metadata or {}
+        try:
+            interval_s = float(metadata.get("finterval", 0) or 0)
+            fps = float(metadata.get("fps", 0) or 0)
+        except (TypeError, ValueError):
+            return None
+        if interval_s > 0:
+            return 1 / interval_s
+        return fps if fps > 0 else None
+
+    def frames(self, expected: Format) -> Iterator[Counts]:
+        """Up to where a file is cut short.
+
+        Raises
+        ------
+        FrameSizeChanged
+            If a frame is not as `expected`.
+        """
+        if self.format != expected:
+            raise size_changed(expected, self.format)
+        if self.is_in_one:
+            yield from self._contiguous()
+            return
+        for index in range(self.frame_count):
+            try:
+                page = self.tiff.pages[index]
+                keyframe = page.keyframe or self.first_page
+                if keyframe.subfiletype & _IS_REDUCED:
+                    continue
+                if (keyframe.shape, keyframe.dtype) != (self.first_page.shape, self.first_page.dtype):
+                    raise size_changed(expected, _format(keyframe))
+                counts = page.asarray()
+            except _DAMAGED:
+                return
+            yield _counts(counts)
+
+    def _contiguous(self) -> Iterator[Counts]:
         """ImageJ's large stacks: the frames follow the first one's, without directories of their own."""
-        dtype = np.dtype(f"{page.parent.byteorder}u{page.bitspersample // 8}")
-        shape = (self._frame_count, page.imagelength, page.imagewidth)
-        frames = np.memmap(self._path, dtype, "r", page.dataoffsets[0], shape)
-        for frame in frames:
-            yield _counts(frame)
+        page = self.first_page
+        dtype = np.dtype(f"{self.tiff.byteorder}u{page.bitspersample // 8}")
+        shape = (page.imagelength, page.imagewidth)
+        size = shape[0] * shape[1] * dtype.itemsize
+        for index in range(self.frame_count):
+            self.tiff.filehandle.seek(page.dataoffsets[0] + index * size)
+            data = self.tiff.filehandle.read(size)
+            if len(data) < size:
+                return
+            yield _counts(np.frombuffer(data, dtype).reshape(shape))
+
+
+@contextmanager
+def damage_told(name: str) -> Iterator[None]:
+    """Whatever tifffile raises on a damaged file becomes `damaged`."""
+    try:
+        yield
+    except _DAMAGED as error:
+        raise damaged(name) from error
+
+
+def damaged(name: str) -> InvalidVideo:
+    return InvalidVideo(f"{name} is a damaged TIFF file; save it again as an uncompressed stack")
+
+
+def _first_page(name: str, tiff: tifffile.TiffFile) -> tifffile.TiffPage:
+    """The first frame's directory, of a file whose frames can be used."""
+    page = tiff.pages.first
+    channels = _channels(page.description)
+    if page.samplesperpixel > 1 or page.photometric in (tifffile.PHOTOMETRIC.RGB, tifffile.PHOTOMETRIC.YCBCR):
+        raise InvalidVideo(f"{name} is a colour TIFF; save it as 8-bit or 16-bit grayscale")
+    if channels > 1:
+        raise InvalidVideo(f"{name} has {channels} channels; split them and save one as a stack")
+    if page.dtype is None or page.dtype.str[1:] not in ("u1", "u2"):
+        raise InvalidVideo(f"{name} has pixels of type {page.dtype}; save it as 8-bit or 16-bit grayscale")
+    if len(page.shape) != 2 or page.imagewidth < 1 or page.imagelength < 1:
+        raise damaged(name)
+    if max(page.imagewidth, page.imagelength, page.tilewidth, page.tilelength) > MAX_FRAME_SIDE:
+        raise InvalidVideo(
+            f"{name} has frames of {page.imagewidth}x{page.imagelength} pixels; "
+            f"crop them to at most {MAX_FRAME_SIDE} a side"
+        )
+    return page
+
+
+def _count(tiff: tifffile.TiffFile, page: tifffile.TiffPage) -> tuple[int, bool, bool]:
+    """How many frames there are, whether one directory stands for all, and whether more were announced."""
+    frame_bytes = page.imagewidth * page.imagelength * page.bitspersample // 8
+    pages = len(tiff.pages)
+    in_one = int((tiff.imagej_metadata or {}).get("images", 1)) if pages == 1 else 1
+    size = tiff.filehandle.size
+    if in_one > 1 and page.is_contiguous:
+        whole = max(1, min(in_one, (size - page.dataoffsets[0]) // frame_bytes))
+        return whole, True, whole < in_one
+    last = tiff.pages[pages - 1]
+    ends = [offset + length for offset, length in zip(last.dataoffsets, last.databytecounts, strict=True)]
+    return pages, False, max(ends, default=0) > size or _goes_on(tiff, last.offset)
+
+
+def _goes_on(tiff: tifffile.TiffFile, directory: int) -> bool:
+    """Whether the last directory that can be read points to a further one (TIFF 6.0, section 2)."""
+    layout = tiff.tiff
+    file = tiff.filehandle
+    file.seek(directory)
+    entries = struct.unpack(layout.tagnoformat, file.read(layout.tagnosize))[0]
+    file.seek(directory + layout.tagnosize + entries * layout.tagsize)
+    link = file.read(layout.offsetsize)
+    return len(link) < layout.offsetsize or struct.unpack(layout.offsetformat, link)[0] != 0
 
 
 def _channels(description: str) -> int:
@@ -165,23 +255,10 @@ def _channels(description: str) -> int:
     return sizes["c"] if max(size for name, size in sizes.items() if name != "c") > 1 else 1
 
 
-def _format(page: tifffile.TiffPage) -> tuple[int, int, int]:
+def _format(page: tifffile.TiffPage) -> Format:
     return page.imagewidth, page.imagelength, page.bitspersample
 
 
 def _counts(pixels: NDArray[Any]) -> Counts:
     """A copy, in this machine's byte order."""
     return pixels.astype(np.uint8) if pixels.itemsize == 1 else pixels.astype(np.uint16)
-
-
-def _fps(tiff: tifffile.TiffFile) -> float | None:
-    """As ImageJ notes it."""
-    metadata = tiff.imagej_metadata or {}
-    try:
-        interval_s = float(metadata.get("finterval", 0) or 0)
-        fps = float(metadata.get("fps", 0) or 0)
-    except (TypeError, ValueError):
-        return None
-    if interval_s > 0:
-        return 1 / interval_s
-    return fps if fps > 0 else None

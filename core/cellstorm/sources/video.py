@@ -30,10 +30,11 @@ from cellstorm.h264 import (
     read_facts,
     split_annex_b,
 )
-from cellstorm.luma import luma
+from cellstorm.luma import luma, turned
 from cellstorm.mp4 import WholeFragments
 from cellstorm.raw_chunks import RawCutter
-from cellstorm.sources.source import Source, SourceDescription
+from cellstorm.sources.endings import ends_early
+from cellstorm.sources.source import ASSUMED_FPS, Source, SourceDescription
 
 _DEMUXERS: Final = (
     "mov,matroska,avi,h264,hevc,av1,obu,ivf,mpegts,mpeg,mpegvideo,m4v,flv,ogg,asf,mxf,dv,nut,gif,mjpeg,yuv4mpegpipe"
@@ -43,13 +44,14 @@ _OPTIONS: Final = {
     "format_whitelist": _DEMUXERS,
     "protocol_whitelist": "file",
 }
-_ASSUMED_FPS: Final = 30
+_WITHOUT_TIMES: Final = frozenset({"h264", "hevc", "m4v", "mpegvideo", "obu", "mjpeg"})
+"""Streams without a container: FFmpeg makes their times up."""
 _PROBED_PACKETS: Final = 64
 _X264_SETTINGS: Final = re.compile(rb"(x264 - core \d+[^\0]*?) - H\.264/MPEG-4 AVC codec[^\0]* - options: ([ -~]+)")
 
 
-def open_video(path: Path, *, is_part: bool = False) -> Source:
-    """A source for whatever FFmpeg can decode; `is_part` as in `open_source`.
+def open_video(path: Path, *, is_part: bool = False, frame_rate: float | None = None) -> Source:
+    """A source for whatever FFmpeg can decode; `is_part` and `frame_rate` as in `open_source`.
 
     Raises
     ------
@@ -58,8 +60,10 @@ def open_video(path: Path, *, is_part: bool = False) -> Source:
     """
     with _opened(path) as (container, stream):
         first_unit = _first_h264_unit(container, stream)
-        description = _describe(container, stream, first_unit)
+        description = _describe(container, stream, first_unit, frame_rate)
         frame_count = stream.frames or _estimated_frames(container, stream)
+    if not is_part:  # what is kept of a phone's stream is upright
+        description = description.model_copy(update={"ends_early": ends_early(path), **_turning(path, description)})
     if max(description.width, description.height) > MAX_FRAME_SIDE:
         raise InvalidVideo(
             f"the video's frames are {description.width}x{description.height} pixels; "
@@ -88,6 +92,13 @@ class _VideoSource(ABC):
     @property
     def description(self) -> SourceDescription:
         return self._description
+
+    @property
+    def _quarter_turns(self) -> int:
+        return self._description.rotation_degrees // 90
+
+    def _clock(self, stream: VideoStream) -> _Clock:
+        return _Clock(stream, told_fps=None if _is_timed(stream) else self._description.fps)
 
     def chunks(self) -> Iterator[Chunk]:
         is_empty = True
@@ -123,17 +134,20 @@ class H264Source(_VideoSource):
     def access_units(self) -> Iterator[AccessUnit]:
         """In decoding order and Annex B form, parameter sets as the packets have them."""
         with _opened(self._path, keep_start=self._is_kept) as (container, stream):
-            yield from _access_units(container, stream)
+            yield from _access_units(container, stream, self._clock(stream))
 
     def _chunks(self) -> Iterator[Chunk]:
         cutter = ChunkCutter(
-            first_chunk=self._first_chunk, first_timestamp=0 if self._is_kept else None, trust_marks=True
+            first_chunk=self._first_chunk,
+            first_timestamp=0 if self._is_kept else None,
+            trust_marks=True,
+            quarter_turns=self._quarter_turns,
         )
         with _opened(self._path, keep_start=self._is_kept) as (container, stream):
             configuration = _configuration(stream)
             if configuration is not None:
                 cutter.add_parameter_sets(configuration.parameter_sets)
-            for unit in _access_units(container, stream):
+            for unit in _access_units(container, stream, self._clock(stream)):
                 yield from (cut.chunk for cut in cutter.add(unit) if cut.chunk is not None)
         yield from (cut.chunk for cut in cutter.finish() if cut.chunk is not None)
 
@@ -145,7 +159,7 @@ class DecodedSource(_VideoSource):
         cutter = RawCutter()
         damaged = 0
         with _opened(self._path) as (container, stream):
-            clock = _Clock(stream)
+            clock = self._clock(stream)
             for frame in _decoded(container, stream):
                 if frame is None:
                     damaged += 1
@@ -153,7 +167,7 @@ class DecodedSource(_VideoSource):
                 if damaged and cutter.next_frame:
                     yield from cutter.finish(damaged=damaged)
                 damaged = 0
-                yield from cutter.add(clock.time_s(frame.pts), luma(frame))
+                yield from cutter.add(clock.time_s(frame.pts), turned(luma(frame), self._quarter_turns))
         yield from cutter.finish(damaged=damaged)
 
 
@@ -202,9 +216,8 @@ def _packets(container: InputContainer, stream: VideoStream) -> Iterator[av.Pack
             yield packet
 
 
-def _access_units(container: InputContainer, stream: VideoStream) -> Iterator[AccessUnit]:
+def _access_units(container: InputContainer, stream: VideoStream, clock: _Clock) -> Iterator[AccessUnit]:
     configuration = _configuration(stream)
-    clock = _Clock(stream)
     for packet in _packets(container, stream):
         data = bytes(packet)
         if configuration is not None:
@@ -241,10 +254,12 @@ def _first_h264_unit(container: InputContainer, stream: VideoStream) -> AccessUn
     return None
 
 
-def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.VideoFrame | None]:
-    """Frames in display order, and None for each packet that cannot be decoded."""
+def _decoded(
+    container: InputContainer, stream: VideoStream, packets: int | None = None
+) -> Iterator[av.VideoFrame | None]:
+    """Frames in display order, and None for each packet that cannot be decoded; of so many packets, or of all."""
     stream.codec_context.options = {"max_pixels": str(MAX_FRAME_SIDE**2)}
-    for packet in _packets(container, stream):
+    for packet in islice(_packets(container, stream), packets):
         try:
             yield from packet.decode()
         except FFmpegError:
@@ -256,10 +271,12 @@ def _decoded(container: InputContainer, stream: VideoStream) -> Iterator[av.Vide
 
 
 class _Clock:
-    """Presentation times; where a file has none, frames follow each other evenly."""
+    """Presentation times; where a file has none, frames follow each other evenly, at the rate that was told if one was."""
 
-    def __init__(self, stream: VideoStream) -> None:
-        rate = stream.average_rate or stream.guessed_rate or Fraction(_ASSUMED_FPS)
+    def __init__(self, stream: VideoStream, told_fps: float | None = None) -> None:
+        assumed = stream.average_rate or stream.guessed_rate or Fraction(ASSUMED_FPS)
+        rate = assumed if told_fps is None else Fraction(told_fps)
+        self._stretch = assumed / rate
         self._time_base = stream.time_base or 1 / rate
         self._frame_ticks = TICKS_PER_SECOND / rate
         self._next = Fraction(0)
@@ -267,7 +284,7 @@ class _Clock:
 
     def ticks(self, pts: int | None) -> int:
         """In 1/90000 s."""
-        exact = self._next if pts is None else pts * self._time_base * TICKS_PER_SECOND
+        exact = self._next if pts is None else pts * self._time_base * self._stretch * TICKS_PER_SECOND
         self._next = exact + self._frame_ticks
         return round(exact)
 
@@ -286,8 +303,26 @@ def _estimated_frames(container: InputContainer, stream: VideoStream) -> int | N
     return max(1, round(rate * container.duration / av.time_base))
 
 
-def _describe(container: InputContainer, stream: VideoStream, first_unit: AccessUnit | None) -> SourceDescription:
+def _is_timed(stream: VideoStream) -> bool:
+    """Whether the file says when its frames were taken."""
+    return stream.container.format.name not in _WITHOUT_TIMES
+
+
+def _turning(path: Path, description: SourceDescription) -> dict[str, int]:
+    """How the frames are to be turned, and their size then: as the first one's display matrix says."""
+    with _opened(path) as (container, stream):
+        first = next((frame for frame in _decoded(container, stream, _PROBED_PACKETS) if frame is not None), None)
+    turns = round(first.rotation / 90) % 4 if first is not None else 0
+    width, height = (description.height, description.width) if turns % 2 else (description.width, description.height)
+    return {"rotation_degrees": 90 * turns, "width": width, "height": height}
+
+
+def _describe(
+    container: InputContainer, stream: VideoStream, first_unit: AccessUnit | None, frame_rate: float | None
+) -> SourceDescription:
     context = stream.codec_context
+    is_timed = _is_timed(stream)
+    found_fps = float(stream.average_rate) if stream.average_rate else None
     settings = _X264_SETTINGS.search(first_unit.data) if first_unit else None
     bitrate = context.bit_rate or container.bit_rate
     return SourceDescription(
@@ -296,7 +331,9 @@ def _describe(container: InputContainer, stream: VideoStream, first_unit: Access
         pixel_format=context.pix_fmt or "unknown",
         width=context.width,
         height=context.height,
-        fps=float(stream.average_rate) if stream.average_rate else None,
+        is_timed=is_timed or frame_rate is not None,
+        duration_s=container.duration / av.time_base if is_timed and container.duration else None,
+        fps=found_fps if is_timed else frame_rate,
         bitrate_kbps=bitrate / 1000 if bitrate else None,
         encoder=container.metadata.get("encoder"),
         encoder_settings=b" ".join(settings.groups()).decode("ascii", "replace") if settings else None,

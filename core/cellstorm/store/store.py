@@ -6,11 +6,11 @@ a commit of a chunk that is not pending changes nothing. All calls block; the ga
 
 from __future__ import annotations
 
+import struct
 import time
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Final, Literal, Self, cast
 
 import numpy as np
@@ -24,15 +24,18 @@ from redis.exceptions import TimeoutError as RedisTimeoutError
 from redis.retry import Retry
 
 from cellstorm import localizations
-from cellstorm.acquisitions import Acquisition, AcquisitionSettings, State, check_transition
 from cellstorm.chunks import Chunk
-from cellstorm.errors import AcquisitionNotFound, StoreUnavailable
+from cellstorm.errors import StoreUnavailable
 from cellstorm.localizations import Localizations
 from cellstorm.roi import RegionOfInterest
-from cellstorm.store import keys, scripts
+from cellstorm.store import keys, reading, scripts
+from cellstorm.store.acquisitions import Acquisitions
 
 PutOutcome = Literal["stored", "known", "early", "full", "gone"]
 CommitOutcome = Literal["committed", "duplicate", "conflict"]
+
+
+_SHAPE: Final = struct.Struct("<2I")
 
 
 class DiskTroubleError(ResponseError):
@@ -68,22 +71,23 @@ class Widefield:
         (height, width) uint32 of the region of interest; None before the first commit.
     version
         Grows with each commit, so that two workers cannot overwrite each other's sum.
+    maps
+        The sum of all localization maps (cellstorm.maps.sum_of); None where the generator makes none.
     """
 
     counts: NDArray[np.uint32] | None
     version: int
+    maps: NDArray[np.uint32] | None = None
 
 
-class Store:
+class Store(Acquisitions):
     """Everything that gateways and workers share."""
 
     def __init__(self, redis: Redis, clock: Callable[[], float] = time.time) -> None:
-        self.redis = redis
-        self._now = clock
+        super().__init__(redis, clock)
         self._put_chunk = redis.register_script(scripts.PUT_CHUNK)
         self._lease = redis.register_script(scripts.LEASE)
         self._commit = redis.register_script(scripts.COMMIT)
-        self._set_fields = redis.register_script(scripts.SET_FIELDS)
 
     @classmethod
     def connect(cls, url: str) -> Self:
@@ -108,86 +112,13 @@ class Store:
                 "Redis does not answer; is it running, and is CELLSTORM_REDIS_URL its address?"
             ) from error
 
-    # -- acquisitions
-
-    def create(self, acquisition_id: str, settings: AcquisitionSettings, *, owner: str, token_digest: str) -> None:
-        """A new acquisition, waiting. `owner` is the gateway that keeps its files."""
-        created_at = self._now()
-        with self.redis.pipeline(transaction=False) as pipe:
-            pipe.hset(
-                keys.state(acquisition_id),
-                mapping={
-                    "settings": settings.model_dump_json(),
-                    "state": State.WAITING.value,
-                    "created_at": created_at,
-                    "owner": owner,
-                    "token_digest": token_digest,
-                },
-            )
-            pipe.zadd(keys.ACQUISITIONS, {acquisition_id: created_at})
-            pipe.execute()
-
-    def ids(self) -> list[str]:
-        """Newest first."""
-        return [key.decode() for key in cast("list[bytes]", self.redis.zrevrange(keys.ACQUISITIONS, 0, -1))]
-
-    def get(self, acquisition_id: str) -> Acquisition:
-        """Its present state.
-
-        Raises
-        ------
-        AcquisitionNotFound
-            If there is none of that id.
-        """
-        return _acquisition(acquisition_id, self._fields(acquisition_id), self._now())
-
-    def field(self, acquisition_id: str, name: str) -> str | None:
-        """One field of the state that is not part of `Acquisition`; None where it is not set."""
-        value = cast("bytes | None", self.redis.hget(keys.state(acquisition_id), name))
-        return None if value is None else value.decode()
-
-    def delete(self, acquisition_id: str) -> None:
-        """Remove it and all that belongs to it."""
-        numbers = self.pending(acquisition_id)
-        self.redis.zrem(keys.ACQUISITIONS, acquisition_id)
-        self.redis.delete(
-            keys.state(acquisition_id), *keys.bulk(acquisition_id), *(keys.chunk(acquisition_id, n) for n in numbers)
-        )
-
-    def expire_bulk(self, acquisition_id: str, seconds: int) -> None:
-        """Let what the archive holds leave Redis after so long; the counters stay."""
-        with self.redis.pipeline(transaction=False) as pipe:
-            for key in keys.bulk(acquisition_id):
-                pipe.expire(key, seconds)
-            pipe.execute()
-
-    def transition(self, acquisition_id: str, state: State, *, error: str | None = None) -> None:
-        """Change the state, if it may.
-
-        Raises
-        ------
-        WrongState
-            If `state` may not follow the present one.
-        """
-        while True:
-            old = self.get(acquisition_id).state
-            check_transition(old, state)
-            values = {"state": state.value} | ({} if error is None else {"error": error})
-            if self._set(acquisition_id, values, required=old) is None:
-                return
-
-    def set_frame_size(self, acquisition_id: str, width: int, height: int, roi: RegionOfInterest) -> None:
-        """What the first frame has shown."""
-        self._set(acquisition_id, {"frame_width": width, "frame_height": height, "roi": str(roi)})
-
-    def set_fields(self, acquisition_id: str, **values: str | int | float) -> None:
-        """Further facts, by their field names."""
-        self._set(acquisition_id, values)
-
     # -- chunks
 
     def put_chunk(self, acquisition_id: str, chunk: Chunk, *, budget_bytes: int) -> PutOutcome:
-        """Store a chunk until a worker commits it. Only the next number is taken; one that is `known` is done already."""
+        """Store a chunk until a worker commits it. Only the next number is taken; one that is `known` is done already.
+
+        `full`: over the budget. `gone`: it was deleted or cancelled.
+        """
         header, data = chunk.header, chunk.to_bytes()
         names = (keys.state, keys.pending, lambda i: keys.chunk(i, header.number), keys.events)
         outcome = self._put_chunk(
@@ -202,21 +133,15 @@ class Store:
                 budget_bytes,
                 self._now(),
                 data,
+                header.first_frame,
             ],
         )
-        return cast(PutOutcome, _text(outcome))
+        return cast(PutOutcome, reading.text(outcome))
 
     def get_chunk(self, acquisition_id: str, number: int) -> Chunk | None:
         """A pending chunk; None when it is no longer there."""
         data = cast("bytes | None", self.redis.get(keys.chunk(acquisition_id, number)))
         return None if data is None else Chunk.from_bytes(data)
-
-    def pending(self, acquisition_id: str) -> dict[int, float]:
-        """Number of each chunk that is not committed, and the Unix time from which nobody claims it any more."""
-        rows = cast(
-            "list[tuple[bytes, float]]", self.redis.zrange(keys.pending(acquisition_id), 0, -1, withscores=True)
-        )
-        return {int(number): until for number, until in rows}
 
     def overdue(self, before: float) -> dict[str, list[int]]:
         """Acquisitions and their pending chunks that nobody has claimed since `before` (Unix time)."""
@@ -245,11 +170,27 @@ class Store:
                 pipe.hget(keys.state(acquisition_id), "waiting_chunk_bytes")
             return sum(int(value or 0) for value in pipe.execute())
 
+    def waiting_chunks(self, acquisition_ids: Iterable[str]) -> dict[str, int]:
+        """How many chunks of each are stored and not committed; none of those that are paused."""
+        ids = list(acquisition_ids)
+        with self.redis.pipeline(transaction=False) as pipe:
+            for acquisition_id in ids:
+                pipe.zcard(keys.pending(acquisition_id))
+                pipe.hget(keys.state(acquisition_id), "paused_at")
+            answers = pipe.execute()
+        return {
+            key: 0 if paused else count for key, count, paused in zip(ids, answers[::2], answers[1::2], strict=True)
+        }
+
     def lease(self, acquisition_id: str, number: int, seconds: float, *, begin: bool) -> int | None:
-        """Claim a pending chunk for a while; None when it is not pending, else how many workers have begun on it."""
+        """Claim a pending chunk for a while; how many workers have begun on it.
+
+        None when it is not to be worked on: it is not pending, or the acquisition is paused, cancelled or has failed.
+        """
+        now = self._now()
+        names = (keys.state, keys.pending, keys.attempts, keys.progress)
         attempts = self._lease(
-            keys=[keys.pending(acquisition_id), keys.attempts(acquisition_id)],
-            args=[number, self._now() + seconds, int(begin)],
+            keys=[name(acquisition_id) for name in names], args=[number, now + seconds, int(begin), now]
         )
         return None if int(attempts) < 0 else int(attempts)
 
@@ -261,15 +202,17 @@ class Store:
         *,
         frame_count: int,
         widefield: Widefield | None,
+        left_out: int = 0,
     ) -> CommitOutcome:
         """Append a chunk's localizations, once.
 
-        `frame_count` frames were processed, the chunk's others are damaged. `widefield` holds the new sum and the version
-        of the one it was computed from (None: unchanged); "conflict" means that another chunk was committed in between.
+        `frame_count` frames were processed, `left_out` were not asked for, the chunk's others are damaged. `widefield` holds
+        the new sum and the version of the one it was computed from (None: unchanged); "conflict" means that another chunk
+        was committed in between.
         """
         header = chunk.header
         version = int(self.field(acquisition_id, "widefield_version") or 0) if widefield is None else widefield.version
-        counts = None if widefield is None else widefield.counts
+        counts, maps = (None, None) if widefield is None else (widefield.counts, widefield.maps)
         outcome = self._commit(
             keys=[
                 keys.state(acquisition_id),
@@ -279,22 +222,26 @@ class Store:
                 keys.commits(acquisition_id),
                 keys.widefield(acquisition_id),
                 keys.events(acquisition_id),
+                keys.progress(acquisition_id),
+                keys.maps(acquisition_id),
             ],
             args=[
                 header.number,
                 header.first_frame,
                 header.first_frame + header.frame_count,
                 frame_count,
-                header.frame_count - frame_count,
+                header.frame_count - frame_count - left_out,
                 len(table),
                 self._now(),
                 header.received_at_s,
                 version,
                 b"" if counts is None else _pack_counts(counts),
                 localizations.to_bytes(table),
+                left_out,
+                b"" if maps is None else _SHAPE.pack(*maps.shape) + _pack_counts(maps),
             ],
         )
-        return cast(CommitOutcome, _text(outcome))
+        return cast(CommitOutcome, reading.text(outcome))
 
     def give_up(self, acquisition_id: str, chunk: Chunk, reason: str) -> None:
         """A chunk that cannot be localized: its frames count as damaged, and the reason is shown."""
@@ -316,22 +263,28 @@ class Store:
             commits.extend(batch)
         return localizations.concatenate(commit.table for commit in sorted(commits, key=lambda commit: commit.chunk))
 
+    def first_and_newest(self, acquisition_id: str, commits: int = 4) -> tuple[Localizations, Localizations]:
+        """What was found in the frames of the first commits, and in those of the newest."""
+        first = self.commits_after(acquisition_id, limit=commits)
+        raw = self.redis.xrevrange(keys.commits(acquisition_id), count=commits)
+        newest = [_commit(entry_id, fields) for entry_id, fields in cast("list[tuple[bytes, dict[bytes, bytes]]]", raw)]
+        return (
+            localizations.concatenate(commit.table for commit in first),
+            localizations.concatenate(commit.table for commit in reversed(newest)),
+        )
+
     def widefield(self, acquisition_id: str) -> Widefield:
         """The sum of all processed frames, with its version."""
         with self.redis.pipeline(transaction=True) as pipe:
             pipe.get(keys.widefield(acquisition_id))
+            pipe.get(keys.maps(acquisition_id))
             pipe.hmget(keys.state(acquisition_id), "widefield_version", "roi")
-            data, (version, roi) = pipe.execute()
+            data, packed_maps, (version, roi) = pipe.execute()
         if data is None or roi is None:
             return Widefield(None, int(version or 0))
         region = RegionOfInterest.parse(roi.decode())
         counts = np.frombuffer(zlib.decompress(data), "<u4").reshape(region.height, region.width)
-        return Widefield(counts, int(version or 0))
-
-    def events_after(self, acquisition_id: str, position: str) -> list[str]:
-        """Positions of events behind `position` ("$" would be now: use `last_event`)."""
-        raw = self.redis.xrange(keys.events(acquisition_id), f"({position}", "+", count=1000)
-        return [entry_id.decode() for entry_id, _ in cast("list[tuple[bytes, object]]", raw)]
+        return Widefield(counts, int(version or 0), None if packed_maps is None else _unpack_maps(packed_maps))
 
     def last_event(self, acquisition_id: str) -> str:
         """Position of the newest event; "0" before the first."""
@@ -350,36 +303,14 @@ class Store:
         self.redis.pexpire(key, int(seconds * 1000))
         return True
 
-    # -- details
-
-    def _fields(self, acquisition_id: str) -> dict[str, str]:
-        raw = cast("dict[bytes, bytes]", self.redis.hgetall(keys.state(acquisition_id)))
-        if b"settings" not in raw:
-            raise AcquisitionNotFound(f"there is no acquisition {acquisition_id}; it may have been deleted")
-        return {name.decode(): value.decode() for name, value in raw.items()}
-
-    def _set(
-        self, acquisition_id: str, values: Mapping[str, str | int | float], required: State | None = None
-    ) -> str | None:
-        """None when done, else the state that was there in place of the required one."""
-        flat = [part for pair in values.items() for part in pair]
-        outcome = _text(
-            self._set_fields(
-                keys=[keys.state(acquisition_id), keys.events(acquisition_id)],
-                args=["" if required is None else required.value, *flat],
-            )
-        )
-        if outcome == "gone":
-            raise AcquisitionNotFound(f"there is no acquisition {acquisition_id}; it may have been deleted")
-        return None if outcome == "set" else outcome
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)
-
 
 def _pack_counts(counts: NDArray[np.uint32]) -> bytes:
     return zlib.compress(np.ascontiguousarray(counts, "<u4").tobytes(), level=1)
+
+
+def _unpack_maps(data: bytes) -> NDArray[np.uint32]:
+    shape = _SHAPE.unpack_from(data)
+    return np.frombuffer(zlib.decompress(data[_SHAPE.size :]), "<u4").reshape(shape)
 
 
 def _commit(entry_id: bytes, fields: dict[bytes, bytes]) -> Commit:
@@ -390,43 +321,4 @@ def _commit(entry_id: bytes, fields: dict[bytes, bytes]) -> Commit:
         end_frame=int(fields[b"end_frame"]),
         frame_count=int(fields[b"frames"]),
         table=localizations.from_bytes(fields[b"rows"]),
-    )
-
-
-def _acquisition(acquisition_id: str, fields: dict[str, str], now: float) -> Acquisition:
-    def count(name: str) -> int:
-        return int(fields.get(name, 0))
-
-    def number(name: str) -> int | None:
-        return int(fields[name]) if name in fields else None
-
-    state = State(fields["state"])
-    newest = float(fields.get("newest_received_at", 0))
-    busy = state in (State.RECEIVING, State.PROCESSING) and newest > 0
-    fps = float(fields.get("fps", 0)) or None
-    expected = number("frames_expected")
-    left = None if expected is None else max(0, expected - count("frames_processed") - count("frames_damaged"))
-    return Acquisition(
-        id=acquisition_id,
-        settings=AcquisitionSettings.model_validate_json(fields["settings"]),
-        state=state,
-        created_at=datetime.fromtimestamp(float(fields["created_at"]), UTC),
-        frame_width=number("frame_width"),
-        frame_height=number("frame_height"),
-        roi=RegionOfInterest.parse(fields["roi"]) if "roi" in fields else None,
-        frames_expected=expected,
-        frames_received=count("frames_received"),
-        frames_lost=count("frames_lost"),
-        frames_damaged=count("frames_damaged"),
-        frames_processed=count("frames_processed"),
-        localizations=count("localizations"),
-        chunks_received=count("chunks_received"),
-        chunks_processed=count("chunks_processed"),
-        waiting_chunk_bytes=count("waiting_chunk_bytes"),
-        spooled_chunks=count("spooled_chunks"),
-        lag_s=round(now - newest, 3) if busy else None,
-        fps=fps,
-        eta_s=round(left / fps, 1) if state is not State.FINISHED and left and fps else None,
-        resolution_nm=float(fields["resolution_nm"]) if "resolution_nm" in fields else None,
-        error=fields.get("error") or None,
     )

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from cellstorm.analysis.drift import Drift, corrected, measure_drift
+from cellstorm.analysis.drift_live import drift_so_far
 from cellstorm.analysis.unknown import Unknown
 from cellstorm.localizations import Localizations
 from tests.fakes import blinking_localizations, filaments_and_rings_nm
@@ -94,3 +95,18 @@ def test_positions_that_are_not_numbers_do_no_harm() -> None:
     table, x_nm, _ = drifting(per_frame=4)
     table["x_nm"][::50] = np.nan
     assert error_nm(known(measure_drift(table, FRAMES)).x_nm, x_nm) < 5
+
+
+@pytest.mark.parametrize("per_frame", [15, 100])
+def test_drift_so_far_of_however_many_rows_is_under_5_nm_off(per_frame: float) -> None:
+    table, x_nm, y_nm = drifting(per_frame)
+    so_far = table[table["frame"] < 3000]
+    drift = known(drift_so_far(np.random.default_rng(1).permutation(so_far), 3000))
+    assert np.hypot(error_nm(drift.x_nm, x_nm[:3000]), error_nm(drift.y_nm, y_nm[:3000])) < 5
+    assert drift.x_nm[-1] == pytest.approx(x_nm[2999], abs=8)
+    assert drift.y_nm[-1] == pytest.approx(y_nm[2999] - y_nm[0], abs=15)  # the first frame itself moved fast
+
+
+def test_before_there_is_enough_the_drift_so_far_says_so() -> None:
+    table, _, _ = drifting()
+    assert isinstance(drift_so_far(table[:2000], 200), Unknown)

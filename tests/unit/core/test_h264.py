@@ -12,14 +12,13 @@ from cellstorm.h264 import (
     AccessUnit,
     AvcConfiguration,
     ParameterSets,
-    escape,
     join_annex_b,
     nal_type,
     parse_sps,
     read_facts,
     split_annex_b,
-    unescape,
 )
+from cellstorm.h264_bits import escape, unescape
 from tests.fakes import INTERLACED, encode_h264, numbered_frames
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cellstorm.camera import Camera
 from cellstorm.generator import GeneratorSpec
 from cellstorm.localizations import Localizations
-from cellstorm.maps import to_localizations
+from cellstorm.maps import MAX_SUM_PIXELS, in_counts, sum_of, to_localizations
 
 _CAMERA = Camera(gain=0.5, offset=4.0, read_noise=1.0)
 _SPEC = GeneratorSpec(
@@ -93,3 +93,20 @@ def test_a_frame_gives_the_same_rows_alone_and_among_others() -> None:
         alone = _read(output[place : place + 1])
         alone["frame"] += place
         np.testing.assert_array_equal(alone, together[together["frame"] == 100 + place])
+
+
+def test_the_sum_of_maps_is_light_in_counts_whatever_the_order_of_its_parts() -> None:
+    output = np.random.default_rng(3).normal(0.2, 1, (9, 1, 60, 80)).astype(np.float32)
+    whole = sum_of(output, _SPEC)
+    assert whole is not None
+    first, second = sum_of(output[:4], _SPEC), sum_of(output[4:], _SPEC)
+    assert first is not None
+    assert second is not None
+    np.testing.assert_array_equal(whole, second + first)
+    expected = np.maximum(output[:, 0], 0).sum(axis=0) * 100
+    np.testing.assert_allclose(in_counts(whole), expected, atol=9 / 32)
+
+
+def test_a_sum_that_would_be_too_large_is_not_made() -> None:
+    wide = np.broadcast_to(np.float32(0), (1, 1, 2**12, MAX_SUM_PIXELS // 2**12 + 1))
+    assert sum_of(wide, _SPEC) is None

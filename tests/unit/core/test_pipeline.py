@@ -2,15 +2,18 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.camera import Camera
 from cellstorm.chunks import Chunk
 from cellstorm.decoding import decode
 from cellstorm.errors import InvalidChunk, InvalidSetting
-from cellstorm.pipeline import ChunkResult, localize_chunk
+from cellstorm.generator import Generator
+from cellstorm.maps import in_counts
+from cellstorm.pipeline import ChunkResult, add_maps, localize_chunk
 from cellstorm.roi import RegionOfInterest
-from tests.fakes import PeakGenerator, chunk_of_spots
+from tests.fakes import GENERATOR_SPEC, PeakGenerator, chunk_of_spots
 
 CAMERA = Camera(gain=0.5, offset=0, read_noise=1)
 WHOLE = RegionOfInterest(x=0, y=0, width=24, height=24)
@@ -18,7 +21,7 @@ WHOLE = RegionOfInterest(x=0, y=0, width=24, height=24)
 
 def localize(
     chunk: Chunk,
-    generator: PeakGenerator,
+    generator: Generator,
     roi: RegionOfInterest = WHOLE,
     frames: FrameRange | None = None,
     pixel_size_nm: float = 100.0,
@@ -77,13 +80,13 @@ def test_the_generator_gets_sizes_that_it_can_take_and_nothing_is_found_in_what_
     assert result.widefield_sum.shape == (13, 10)
 
 
-def test_frames_that_are_left_out_lend_context_and_count_as_processed_but_appear_nowhere() -> None:
+def test_frames_that_are_left_out_lend_context_and_are_counted_apart() -> None:
     generator = PeakGenerator()
     chunk = chunk_of_spots(1, 10, frames=10)
     result = localize(chunk, generator, frames=FrameRange(start=13, stop=15))
     assert result.localizations["frame"].tolist() == [13, 14]
     assert frame_values(generator) == [[12, 13, 14], [13, 14, 15]]
-    assert result.frame_count == 10
+    assert (result.frame_count, result.left_out) == (2, 8)
     np.testing.assert_array_equal(result.widefield_sum, decode(chunk)[3:5].sum(axis=0))
 
 
@@ -91,7 +94,8 @@ def test_a_chunk_of_which_no_frame_is_asked_for_is_not_even_decoded() -> None:
     chunk = chunk_of_spots(1, 10, frames=10)
     broken = Chunk(chunk.header, (b"x" * len(chunk.payloads[0]),))
     result = localize(broken, PeakGenerator(), frames=FrameRange(start=50))
-    assert (result.frame_count, len(result.localizations), result.widefield_sum.sum()) == (10, 0, 0)
+    assert (result.frame_count, result.left_out) == (0, 10)
+    assert (len(result.localizations), result.widefield_sum.sum()) == (0, 0)
     with pytest.raises(InvalidChunk):
         localize(broken, PeakGenerator())
 
@@ -122,3 +126,23 @@ def test_a_chunk_is_done_in_batches_and_says_so_after_each() -> None:
 def test_a_region_beyond_the_frame_is_refused() -> None:
     with pytest.raises(InvalidSetting, match="choose a smaller one"):
         localize(chunk_of_spots(0, 0), PeakGenerator(), RegionOfInterest(x=20, y=0, width=8, height=8))
+
+
+class DoublingMaps:
+    """Predicts a map of twice as many pixels, as bright as the frame."""
+
+    spec = GENERATOR_SPEC.model_copy(update={"output": "map", "upsampling": 2, "precision_px": 0.2, "map_signal": 0.5})
+
+    def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
+        middle = windows[:, windows.shape[1] // 2]
+        return middle.repeat(2, axis=1).repeat(2, axis=2)[:, np.newaxis]
+
+
+def test_maps_are_summed_chunk_by_chunk_in_any_order() -> None:
+    chunks = [chunk_of_spots(number, 10 * number) for number in range(3)]
+    sums = [localize(chunk, DoublingMaps()).map_sum for chunk in chunks]
+    total = add_maps(add_maps(None, sums[2]), add_maps(sums[0], sums[1]))
+    assert total is not None
+    light = np.concatenate([decode(chunk) for chunk in chunks]).sum(axis=0, dtype=np.float64)
+    np.testing.assert_array_equal(in_counts(total), (0.5 * light).repeat(2, axis=0).repeat(2, axis=1))
+    assert localize(chunks[0], PeakGenerator()).map_sum is None

@@ -159,3 +159,25 @@ def test_too_large_an_image_is_refused_with_a_size_that_is_not() -> None:
 def test_impossible_output_pixels_are_refused(output_pixel_nm: float) -> None:
     with pytest.raises(InvalidSetting, match="choose a positive size"):
         Reconstruction(8, 8, 100, output_pixel_nm)
+
+
+def test_an_averaged_shifted_histogram_is_a_triangle_along_either_axis() -> None:
+    image = Reconstruction(4, 4, 100, 20, "ash").add(at((100, 200))).image
+    row, column = np.argwhere(image == image.max())[0]
+    assert (row, column) == (12, 7)
+    triangle = np.array([1, 2, 1]) / 4
+    np.testing.assert_allclose(image[row - 1 : row + 2, column - 1 : column + 2], np.outer(triangle, triangle))
+    assert image.sum() == pytest.approx(1)
+
+
+def test_an_averaged_shifted_histogram_is_the_mean_of_coarser_histograms_that_are_shifted() -> None:
+    table = star_localizations(500)
+    averaged = Reconstruction(64, 64, 100, 20, "ash").add(table).image
+    total = np.zeros_like(averaged)
+    fine = np.pad(Reconstruction(64, 64, 100, 20, "histogram").add(table).image, 2)
+    for down in (0, 1):
+        for right in (0, 1):  # a pixel lies in four of them; each counts two by two fine pixels, over four pixels' area
+            for dy in (0, 1):
+                for dx in (0, 1):
+                    total += fine[2 - down + dy :, 2 - right + dx :][:320, :320] / 16
+    np.testing.assert_allclose(averaged, total, atol=1e-6)

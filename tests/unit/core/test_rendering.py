@@ -13,6 +13,7 @@ from cellstorm.reconstruction import Reconstruction
 from cellstorm.rendering import (
     Colormap,
     annotated_png,
+    difference_png,
     palette,
     reconstruction_png,
     scale_bar_nm,
@@ -137,3 +138,16 @@ def test_a_widefield_view_is_grey_and_linear_between_its_percentiles() -> None:
 
 def test_an_even_widefield_image_is_no_error() -> None:
     assert opened(widefield_png(np.full((16, 16), 7, np.uint32))).size == (16, 16)
+
+
+def test_a_given_white_is_that_of_the_whole_image_for_each_part_of_it() -> None:
+    image = np.array([[0, 1, 2, 4]], np.float32)
+    assert to_8bit(image, gamma=1, white=4).tolist() == [[0, 64, 128, 255]]
+    assert to_8bit(image[:, :2], gamma=1, white=4).tolist() == [[0, 64]]
+
+
+def test_a_difference_is_orange_where_only_the_first_is_bright_blue_for_the_second_and_grey_for_both() -> None:
+    first, second = np.array([[1, 0, 1, 0]], np.float32), np.array([[0, 1, 1, 0]], np.float32)
+    with Image.open(io.BytesIO(difference_png(first, second))) as picture:
+        colours = np.asarray(picture).tolist()[0]
+    assert colours == [[255, 140, 0], [0, 114, 255], [255, 255, 255], [0, 0, 0]]

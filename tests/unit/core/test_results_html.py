@@ -12,11 +12,14 @@ import pytest
 import yaml
 from PIL import Image
 
+from cellstorm.analysis.local_resolution import LocalResolution
 from cellstorm.analysis.summary import Analysis
+from cellstorm.camera_report import CameraFrames, CameraReport, LockReport
 from cellstorm.localizations import Localizations, empty
 from cellstorm.reconstruction import Reconstruction
 from cellstorm.rendering import annotated_png, widefield_png
-from cellstorm.results import charts, html
+from cellstorm.results import charts, html, provenance_section
+from cellstorm.results.numbers import number
 from cellstorm.results.report import Provenance, Report
 from tests.fakes import provenance, star_localizations
 
@@ -64,7 +67,7 @@ def page(
     snapshot = Reconstruction(64, 64, 100, 20).add(localizations).snapshot()
     widefield = np.random.default_rng(0).poisson(5000, (64, 64)).astype(np.uint32)
     pictures = html.Pictures(annotated_png(snapshot.image, 20), widefield_png(widefield))
-    report = Report.of(given or provenance(), localizations, snapshot, "gaussian")
+    report = Report.of(given or provenance(), localizations, snapshot, "gaussian", frame_count=frame_count)
     if analysis is not None:
         report = report.model_copy(update={"analysis": analysis})
     return html.page(report, localizations, frame_count, pictures)
@@ -95,7 +98,7 @@ def test_the_figures_are_those_of_the_report_and_the_table() -> None:
     assert "Frames damaged 1 " in text
     assert f"Photons {np.median(table['photons']):.0f} " in text
     low, high = np.percentile(table["precision_nm"], (25, 75))
-    assert f"median; quartiles {charts.number(low)} and {charts.number(high)} nm" in text
+    assert f"median; quartiles {number(low)} and {number(high)} nm" in text
     assert "0" * 64 in text
     assert "The camera is not calibrated" in text
     assert "h264" in text
@@ -144,9 +147,11 @@ def test_pictures_and_charts_have_words_for_those_who_cannot_see_them() -> None:
     reader = Reader(page(star_localizations(470)))
     assert all(picture["alt"] for picture in reader.all("img"))
     charts_shown = reader.all("svg")
-    assert len(charts_shown) == 4
+    assert len(charts_shown) == 9  # four distributions, four over time, on-times
     assert all(chart["role"] == "img" and "Infinity" not in (chart["aria-label"] or "") for chart in charts_shown)
     assert "Histogram of photons: median" in (charts_shown[0]["aria-label"] or "")
+    tables = [attributes for attributes in reader.all("details") if attributes["class"] == "values"]
+    assert len(tables) == len(charts_shown)
     levels = [int(tag[1]) for tag, _ in reader.elements if re.fullmatch(r"h\d", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
@@ -162,7 +167,7 @@ def test_without_localizations_what_is_not_known_is_said_so() -> None:
     text = words(Reader(page(empty())).text)
     assert "No molecule was found" in text
     assert "Precision not known" in text
-    assert text.count("There are no localizations.") == 3
+    assert text.count("There are no localizations.") == 7  # four distributions, and what has a median over time
     assert not re.search(r"\bnan\b", text.lower())
 
 
@@ -176,13 +181,13 @@ def test_without_any_frame_there_is_a_page_all_the_same() -> None:
 def test_columns_that_are_not_known_leave_their_charts_out() -> None:
     table = star_localizations(100)
     table["photons"] = np.nan
-    assert len(Reader(page(table)).all("svg")) == 3
+    assert len(Reader(page(table)).all("svg")) == len(Reader(page(star_localizations(100))).all("svg")) - 2
 
 
 def test_a_picture_that_is_too_large_is_carried_smaller() -> None:
     noise = np.random.default_rng(0).random((2000, 2000)).astype(np.float32)
     snapshot = Reconstruction(64, 64, 100, 20).snapshot()
-    report = Report.of(provenance(), empty(), snapshot, "gaussian")
+    report = Report.of(provenance(), empty(), snapshot, "gaussian", frame_count=50)
     large = annotated_png(noise, 20)
     assert len(large) > 2_000_000
     content = html.page(report, empty(), 50, html.Pictures(large, widefield_png(noise)))
@@ -196,8 +201,8 @@ def test_how_to_cite_is_what_the_citation_file_says() -> None:
     paper = yaml.safe_load((CHECKOUT / "CITATION.cff").read_text(encoding="utf-8"))["preferred-citation"]
     authors = ", ".join(f"{author['family-names']} {author['given-names'][0]}" for author in paper["authors"])
     place = f"{paper['journal']} {paper['volume']}({paper['issue']}): {paper['start']}"
-    assert f"{authors} ({paper['year']}). {paper['title']}. {place}." == html.CITATION
-    assert paper["doi"] == html.CITATION_DOI
+    assert f"{authors} ({paper['year']}). {paper['title']}. {place}." == provenance_section.CITATION
+    assert paper["doi"] == provenance_section.CITATION_DOI
 
 
 @pytest.mark.parametrize(
@@ -213,7 +218,7 @@ def test_how_to_cite_is_what_the_citation_file_says() -> None:
     ],
 )
 def test_numbers_have_three_digits_and_narrow_spaces(value: float, text: str) -> None:
-    assert charts.number(value) == text.replace(" ", "\u202f")
+    assert number(value) == text.replace(" ", "\u202f")
 
 
 @pytest.mark.parametrize("value", [-3.0, 0.0, 7.0])
@@ -231,8 +236,57 @@ def test_a_histogram_tells_how_many_lie_beyond_its_axis() -> None:
     assert chart.beyond == 1
 
 
-def test_localizations_per_frame_are_means_even_where_the_last_group_is_short() -> None:
-    frames = np.arange(301, dtype=np.uint32)  # 150 groups of at most three frames hold 301; each frame has one
-    chart = charts.per_frame(frames, 301)
+def test_a_line_is_broken_where_there_is_no_value_and_told_in_words() -> None:
+    chart = charts.lines([0, 1, 2, 3, 4], [charts.Line("photons", (3.0, 5.0, None, 4.0, 4.0))], ("frame", "photons"))
     assert chart is not None
-    assert "1 at the start, 1 at the end, 1 at most" in chart.svg
+    path = re.findall(r'class="line first" d="([^"]*)"', chart.svg)[0]
+    assert path.count("M") == 2
+    assert path.count("L") == 2
+    assert "3 at the start, 4 at the end, from 3 to 5" in chart.svg
+    assert chart.rows[2] == ("2", "not known")
+    assert charts.lines([0, 1], [charts.Line("photons", (None, None))], ("frame", "photons")) is None
+
+
+def test_a_map_tells_its_tiles_and_which_are_not_known() -> None:
+    local = LocalResolution(
+        left_nm=0, top_nm=0, tile_nm=2000, resolution_nm=((50.0, None), (80.0, 60.0)), median_nm=60.0
+    )
+    chart = charts.resolution_map(local)
+    assert chart is not None
+    assert "2 rows of 2 tiles: from 50 to 80 nm, not known in 1 tiles" in chart.svg
+    assert chart.rows == (("1", "50", "not known"), ("2", "80", "60"))
+    nothing = local.model_copy(update={"resolution_nm": ((None, None),)})
+    assert charts.resolution_map(nothing) is None
+
+
+def test_findings_stand_first_and_in_their_order() -> None:
+    text = words(Reader(page(star_localizations(470))).text)
+    said = ("Key figures", "There are only 470 localizations", "The camera is not calibrated", "Distributions")
+    places = [text.index(part) for part in said]
+    assert places == sorted(places)
+
+
+def test_what_the_phone_told_of_its_camera_stands_among_the_settings() -> None:
+    told = CameraReport(
+        device="<b>Phone</b>",
+        camera="back camera",
+        width=1920,
+        height=1080,
+        crop_x=0,
+        crop_y=4,
+        crop_side=512,
+        luma="exact",
+        frame_rate=29.97,
+        preset=None,
+        locks={
+            "iso": LockReport(state="locked", value=800, wanted=800),
+            "exposure_time": LockReport(state="drifting", value=333, wanted=300),
+        },
+        frames=CameraFrames(seen=100, skipped=2, repeated=1, left_out=0, sent=97, missed=0),
+        link_losses=0,
+    )
+    text = words(Reader(page(star_localizations(10), provenance().model_copy(update={"camera_report": told}))).text)
+    assert "Phone <b>Phone</b>" in text
+    assert "1920 \u00d7 1080 px, 30 frames per second as measured" in text
+    assert "iso 800: locked; exposure time 333 (wanted 300): drifting" in text
+    assert "100 seen, 97 sent, 2 skipped" in text

@@ -13,7 +13,7 @@ from tests.fakes import provenance, star_localizations
 
 def report_on(localizations: Localizations) -> Report:
     snapshot = Reconstruction(64, 64, 100, 20).add(localizations).snapshot()
-    return Report.of(provenance(), localizations, snapshot, "gaussian")
+    return Report.of(provenance(), localizations, snapshot, "gaussian", frame_count=50)
 
 
 def test_the_figures_are_those_of_the_table() -> None:
@@ -38,7 +38,7 @@ def test_without_localizations_medians_are_null_and_not_nan() -> None:
 def test_without_frames_or_times_rates_are_null() -> None:
     nothing = provenance().model_copy(update={"frames_processed": 0, "processing_s": None})
     snapshot = Reconstruction(64, 64, 100, 20).snapshot()
-    report = Report.of(nothing, empty(), snapshot, "histogram")
+    report = Report.of(nothing, empty(), snapshot, "histogram", frame_count=0)
     assert report.localizations_per_frame is report.frames_per_s is None
 
 
