@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import ssl
 import subprocess
 import sys
 import time
@@ -51,9 +52,12 @@ def make_zoo(folder: Path) -> Path:
 class Gateway:
     """`cellstorm gateway`, until the context is left. What it prints goes to `log`."""
 
-    def __init__(self, folder: Path, redis: RedisServer, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, redis: RedisServer, settings: Mapping[str, str] | None = None, *, https: bool = False
+    ) -> None:
         self.data = folder / "data"
         self.log = folder / "gateway.log"
+        self.zoo = folder / "zoo"
         self.redis = redis
         self.store = Store.connect(redis.url)
         self.library = Library(self.data, 0)
@@ -62,9 +66,11 @@ class Gateway:
         self._process: subprocess.Popen[bytes] | None = None
         self.http = httpx.Client()
         self.address = ""
+        self.https_address = ""
+        self._https_port = free_port() if https else None
 
     def __enter__(self) -> Self:
-        make_zoo(self._folder / "zoo")
+        make_zoo(self.zoo)
         self.start()
         return self
 
@@ -89,10 +95,13 @@ class Gateway:
             "CELLSTORM_PORT": str(port),
             "CELLSTORM_REDIS_URL": self.redis.url,
             "CELLSTORM_ADMIN_TOKEN": ADMIN_TOKEN,
-            "CELLSTORM_ZOO": str(self._folder / "zoo"),
+            "CELLSTORM_ZOO": str(self.zoo),
             "CELLSTORM_MIN_FREE_DISK_BYTES": "0",
             **self._settings,
         }
+        if self._https_port is not None:
+            self.https_address = f"https://127.0.0.1:{self._https_port}"
+            environment |= {"CELLSTORM_HTTPS_HOST": "127.0.0.1", "CELLSTORM_HTTPS_PORT": str(self._https_port)}
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "cellstorm_cli.main", "gateway"], env=environment, stdout=log, stderr=log
@@ -109,6 +118,12 @@ class Gateway:
             self._process.terminate()
         self._process.wait(timeout=60)
         self._process = None
+
+    def trusted(self, **options: Any) -> httpx.Client:  # noqa: ANN401  # httpx's own
+        """A client of its HTTPS that trusts its authority, as a phone does that has installed it."""
+        authority = httpx.get(f"{self.address}/ca.crt", trust_env=False).raise_for_status().text
+        context = ssl.create_default_context(cadata=authority)
+        return httpx.Client(base_url=self.https_address, verify=context, timeout=30, trust_env=False, **options)
 
     def create(self, **settings: object) -> dict[str, Any]:
         """A new acquisition, as POST /acquisitions tells it."""

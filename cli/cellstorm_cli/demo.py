@@ -76,7 +76,7 @@ def demo(
     config = SimulationConfig(frames=frames, photons=photons, structure="mixed", pixel_size_nm=_PIXEL_SIZE_NM)
     recording = simulate(config, np.random.default_rng(_SEED))
     with tempfile.TemporaryDirectory(prefix="cellstorm-demo-") as data:
-        settings = Settings.load(data=Path(data), port=port or free_port())
+        settings = Settings.load(data=Path(data), port=port or free_port()).model_copy(update={"https_port": None})
         with local_service(settings, workers=1, log_file=Path(data) / "log") as service:
             acquisition = asyncio.run(_stream(service, recording, out, console, show=not headless))
             table, _ = picasso.read(out / results.TABLE_HDF5)
@@ -101,18 +101,19 @@ async def _stream(
 ) -> Acquisition:
     async with GatewayClient(service.url, service.admin_token) as client:
         created = await client.create(AcquisitionSettings(name="demo", pixel_size_nm=_PIXEL_SIZE_NM))
-        console.print(f"Watch it grow: {created['viewer_url']}", soft_wrap=True)
+        link = f"{created.viewer_url}?token={created.token}"  # exchanged for a cookie at once
+        console.print(f"Watch it grow: {link}", soft_wrap=True)
         if show:
-            await asyncio.to_thread(webbrowser.open, created["viewer_url"])
-        phone = Phone(client, created["whip_url"], give_up_after_s=20.0)
+            await asyncio.to_thread(webbrowser.open, link)
+        phone = Phone(client, created.whip_url, give_up_after_s=20.0)
         with Progress(
             TextColumn("Filming"), BarColumn(), TextColumn("{task.completed}/{task.total} frames"), console=console
         ) as bar:
             task = bar.add_task("", total=len(recording.counts))
             await phone.publish(lambda first: _pictures(recording, first), lambda _: bar.advance(task))
-        await client.finish(created["id"])
-        acquisition = await client.wait_until_over(created["id"], _FINISH_S)
-        await client.download_results(created["id"], out)
+        await client.finish(created.id)
+        acquisition = await client.wait_until_over(created.id, _FINISH_S)
+        await client.download_results(created.id, out)
         return acquisition
 
 

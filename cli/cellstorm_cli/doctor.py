@@ -72,6 +72,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
         "processor", cores >= _MIN_CORES, False, f"{cores} cores", "live reconstruction wants two cores or more"
     )
     yield _page(settings)
+    yield _https(settings)
     yield _module("gateway", "aiortc", "pip install 'cellstorm[server]'")
     yield _module("training", "torch", "pip install 'cellstorm[train]'; needed to train and export only")
     yield _program("node", ("node",), "make setup brings it; needed to build the page only")
@@ -137,6 +138,23 @@ def _page(settings: Settings) -> Finding:
 
     found = page_folder(settings)
     return Finding("page", found is not None, False, str(found or "not built"), how)
+
+
+def _https(settings: Settings) -> Finding:
+    if importlib.util.find_spec("fastapi") is None:
+        return Finding("HTTPS for phones", False, False, "no gateway here", "pip install 'cellstorm[server]'")
+    from cellstorm_server.addresses import lan_address
+    from cellstorm_server.tls import check_settings
+
+    try:
+        kind = check_settings(settings)
+    except CellstormError as error:
+        return Finding("HTTPS for phones", False, False, str(error), "docs/deployment.md tells more")
+    address = lan_address()
+    how = "connect this machine to the phones' network, or make it their access point"
+    return Finding(
+        "HTTPS for phones", address is not None, False, f"{address or 'no address in a network'}, {kind}", how
+    )
 
 
 def _module(name: str, module: str, how: str) -> Finding:

@@ -26,14 +26,3 @@ def is_free(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
-
-
-def lan_address() -> str | None:
-    """An address under which other devices of the network may reach this machine; None where it has none."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        try:
-            probe.connect(("192.0.2.1", 9))  # nothing is sent: the system only chooses the way (RFC 5737 address)
-        except OSError:
-            return None
-        address = str(probe.getsockname()[0])
-    return None if address.startswith("127.") else address

@@ -7,9 +7,10 @@ torch, and `--help` no patience.
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import sys
 from collections.abc import Sequence
-from typing import Final, NamedTuple
+from typing import Annotated, Final, NamedTuple
 
 import typer
 
@@ -28,6 +29,12 @@ COMMANDS: Final = {
     "demo": Command("demo", "Stream a simulated sample through the whole path, and score the image against the truth."),
     "reconstruct": Command("reconstruct", "Localize the molecules of a recording and write the result folder."),
     "submit": Command("submit", "Upload a recording to a server and fetch the results."),
+    "reprocess": Command("reprocess", "Let a service reconstruct a kept acquisition again, with other settings."),
+    "render": Command("tables", "Draw a table of localizations, of this or another program, as an image."),
+    "convert": Command("tables", "Write a table of localizations in another program's format."),
+    "score": Command("tables", "Hold a table of localizations against what was really there."),
+    "compare": Command("tables", "Hold two reconstructions of the same frames against each other."),
+    "analyse": Command("analyse", "Measure a result folder or any table of localizations, and write the report."),
     "publish": Command("publish", "Be a phone: stream a video file to a server in real time."),
     "gateway": Command("service", "Run a gateway: it receives phones and uploads, and shows the image."),
     "worker": Command("service", "Run a worker: it turns chunks of video into localizations."),
@@ -56,7 +63,17 @@ def build_app(arguments: Sequence[str]) -> typer.Typer:
     return app
 
 
-def _no_command() -> None:
+def _tell_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"cellstorm {importlib.metadata.version('cellstorm')}")
+        raise typer.Exit
+
+
+def _no_command(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version, and end.", callback=_tell_version, is_eager=True)
+    ] = False,
+) -> None:
     """Super-resolution microscopy from a phone's video."""
 
 

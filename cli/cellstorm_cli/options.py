@@ -28,6 +28,27 @@ CameraOption = Annotated[
         help="A preset (phone, p9-iso3200, emccd), or e-/count, counts and e-.",
     ),
 ]
+Threshold = Annotated[
+    float | None,
+    typer.Option(
+        "--threshold", min=0.001, max=0.999, help="Of the generator's probability; else the one it was published with."
+    ),
+]
+FrameRate = Annotated[
+    float | None,
+    typer.Option(
+        "--frame-rate",
+        metavar="FPS",
+        min=0.001,
+        help="Frames per second of a recording that holds no times, as most TIFF stacks; else its rates stay unknown.",
+    ),
+]
+Formats = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--format", metavar="NAME", help="Beside the usual files: parquet, ozx (OME-Zarr) or 16bit; may be named again."
+    ),
+]
 Name = Annotated[str | None, typer.Option("--name", help="Of the acquisition, for people.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object to stdout, and nothing else there.")]
 Server = Annotated[str, typer.Option("--server", metavar="URL", help="Address of the gateway.")]
@@ -67,6 +88,8 @@ def acquisition_settings(
     roi: str | None,
     frames: str | None,
     camera: str | None,
+    threshold: float | None = None,
+    frame_rate: float | None = None,
 ) -> AcquisitionSettings:
     """What the options say; those that were not given have their defaults.
 
@@ -82,10 +105,14 @@ def acquisition_settings(
         "roi": roi,
         "frames": frames,
         "camera": camera,
+        "threshold": threshold,
+        "frame_rate": frame_rate,
     }
     try:
         return AcquisitionSettings.model_validate({key: value for key, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors()[0]
-        option = {"pixel_size_nm": "pixel-size"}.get(str(first["loc"][0]), str(first["loc"][0]))
+        option = {"pixel_size_nm": "pixel-size", "frame_rate": "frame-rate"}.get(
+            str(first["loc"][0]), str(first["loc"][0])
+        )
         raise InvalidSetting(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error

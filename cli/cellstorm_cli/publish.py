@@ -83,7 +83,7 @@ async def _publish(
     retry_for_s: float,
 ) -> Acquisition:
     async with client:
-        acquisition_id = acquisition or (await client.create(settings))["id"]
+        acquisition_id = acquisition or (await client.create(settings)).id
         phone = Phone(client, f"{client.server}/whip/{acquisition_id}", give_up_after_s=retry_for_s)
         with _progress() as progress:
             task = progress.add_task(f"publishing to {acquisition_id}", sent=0)

@@ -11,10 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import numpy as np
 import typer
@@ -24,15 +24,18 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from cellstorm import localizations
 from cellstorm.acquisitions import AcquisitionSettings
+from cellstorm.analysis.recording import Examiner
 from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
-from cellstorm.errors import InvalidChunk, InvalidSetting, InvalidVideo
+from cellstorm.errors import InvalidChunk, InvalidInput, InvalidSetting, InvalidVideo
 from cellstorm.generator import Generator
 from cellstorm.localizations import Localizations
-from cellstorm.pipeline import localize_counts, select_frames
+from cellstorm.pipeline import add_maps, localize_counts, select_frames
+from cellstorm.results.extras import parse_extras
 from cellstorm.results.folder import Results, check_folder, write_results
 from cellstorm.results.report import Provenance
+from cellstorm.results.reproduction import Recipe, in_effect, read_recipe, sha256_of, versions
 from cellstorm.roi import RegionOfInterest
 from cellstorm.settings import Settings
 from cellstorm.sources import Source, open_source
@@ -45,35 +48,97 @@ _AHEAD: Final = 1
 
 
 def reconstruct(
-    file: Annotated[Path, typer.Argument(help="A video or a TIFF stack.")],
     out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
-    pixel_size: options.PixelSize = options.DEFAULT_PIXEL_SIZE_NM,
+    file: Annotated[
+        Path | None,
+        typer.Argument(help="A video, a TIFF stack or a folder of TIFFs; with --from, by default the report's."),
+    ] = None,
+    recipe: Annotated[
+        Path | None,
+        typer.Option("--from", metavar="report.json", help="Make the same table again: all settings are the report's."),
+    ] = None,
+    pixel_size: Annotated[
+        float | None,
+        typer.Option("--pixel-size", metavar="NM", help="Camera pixel in the sample plane. [default: 100]"),
+    ] = None,
     model: options.Model = None,
     roi: options.Roi = None,
     frames: options.Frames = None,
     camera: options.CameraOption = None,
+    threshold: options.Threshold = None,
+    frame_rate: options.FrameRate = None,
     name: options.Name = None,
+    formats: options.Formats = None,
     json: options.Json = False,
 ) -> None:
     """Localize the molecules of a recording and write the result folder."""
-    process = Settings.load(model=model)
-    settings = options.acquisition_settings(
-        name=name or file.stem[:200] or None,
-        pixel_size_nm=pixel_size,
-        model=process.model,
-        roi=roi,
-        frames=frames,
-        camera=camera,
-    )
+    given = {
+        "pixel_size_nm": pixel_size,
+        "model": model,
+        "roi": roi,
+        "frames": frames,
+        "camera": camera,
+        "threshold": threshold,
+        "frame_rate": frame_rate,
+    }
+    extras = parse_extras(formats or [])
+    task = _task_of_report(recipe, file, given) if recipe is not None else _task(file, name, given)
     check_folder(out)
-    source = open_source(file)
+    source = open_source(task.file, frame_rate=task.settings.frame_rate)
+    if notice := source.description.notice:
+        Console(stderr=True).print(notice, highlight=False)
+    process = Settings.load()
     generators = WarmGenerators(process.zoo, provider=process.provider, threads=process.threads or usable_cores())
-    generator = generators.get(settings.model)
+    generator = generators.get(task.settings.model)
+    if task.recipe is not None:
+        task.recipe.check_generator(generator.spec)
     created_at = datetime.now(UTC)
-    tally = _with_progress(source, generator, settings)
-    results = _results(tally, source, file.name, generator, settings, created_at)
+    tally = _with_progress(source, generator, task.settings)
+    results = replace(results_of(tally, source, task, generator, created_at), extras=extras)
     files = write_results(out, results)
     _tell(results, [path.name for path in files], out, json=json)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is to be reconstructed, and how.
+
+    Attributes
+    ----------
+    recipe
+        Of the report that is to be reproduced; None for a new reconstruction.
+    """
+
+    file: Path
+    settings: AcquisitionSettings
+    recipe: Recipe | None = None
+
+
+def _task(file: Path | None, name: str | None, given: dict[str, Any]) -> Task:
+    if file is None:
+        raise InvalidInput("name the video or TIFF stack to reconstruct")
+    settings = options.acquisition_settings(
+        name=name or file.stem[:200] or None,
+        **{
+            **given,
+            "pixel_size_nm": given["pixel_size_nm"] or options.DEFAULT_PIXEL_SIZE_NM,
+            "model": Settings.load(model=given["model"]).model,
+        },
+    )
+    return Task(file, settings)
+
+
+def _task_of_report(report: Path, file: Path | None, given: dict[str, Any]) -> Task:
+    changed = [name for name, value in given.items() if value is not None]
+    if changed:
+        option = changed[0].removesuffix("_nm").replace("_", "-")
+        raise InvalidSetting(f"--from takes all settings from the report; leave out --{option}, or leave out --from")
+    recipe = read_recipe(report)
+    file = file or report.parent / Path(recipe.file_name).name
+    recipe.check_file(file)
+    for name, (theirs, ours) in recipe.other_versions.items():
+        Console(stderr=True).print(f"{name} was {theirs} and is {ours}: the last bits may differ", highlight=False)
+    return Task(file, recipe.settings, recipe)
 
 
 @dataclass
@@ -84,16 +149,23 @@ class Tally:
     ----------
     widefield_sum
         (height, width) of the region of interest.
+    map_sum
+        Of the localization maps; None where the generator makes none.
+    examiner
+        Sees the chunks too, for the report's figures on the recording itself.
     next_frame
         1 + the last frame's index.
     """
 
     widefield_sum: NDArray[np.uint32]
+    examiner: Examiner
+    map_sum: NDArray[np.uint32] | None = None
     tables: list[Localizations] = field(default_factory=list)
     frames_received: int = 0
     frames_lost: int = 0
     frames_damaged: int = 0
     frames_processed: int = 0
+    frames_left_out: int = 0
     frames_selected: int = 0
     next_frame: int = 0
     recording_s: float = 0.0
@@ -123,7 +195,7 @@ def localize_recording(
     width, height = source.frame_size
     roi = (settings.roi or RegionOfInterest.default(width, height)).check_inside(width, height)
     camera = settings.camera or DEFAULT_CAMERA
-    tally = Tally(np.zeros((roi.height, roi.width), np.uint32))
+    tally = Tally(np.zeros((roi.height, roi.width), np.uint32), Examiner(settings.frames))
     began = time.monotonic()
 
     def prepare(chunk: Chunk) -> Counts | None:
@@ -138,16 +210,21 @@ def localize_recording(
         except InvalidChunk:
             tally.frames_damaged += header.frame_count
         else:
-            tally.frames_processed += header.frame_count
-            if counts is not None:
+            tally.examiner.add(chunk, counts)
+            if counts is None:
+                tally.frames_left_out += header.frame_count
+            else:
                 result = localize_counts(
                     header, counts, generator, settings=settings, camera=camera, on_batch=lambda: None
                 )
+                tally.frames_processed += result.frame_count
+                tally.frames_left_out += result.left_out
                 tally.tables.append(result.localizations)
                 tally.widefield_sum += result.widefield_sum
+                tally.map_sum = add_maps(tally.map_sum, result.map_sum)
         on_frames(header.frame_count)
     tally.processing_s = time.monotonic() - began
-    if not tally.frames_processed:
+    if not tally.frames_processed + tally.frames_left_out:
         raise InvalidVideo("no frame of the recording can be decoded; record or copy it again")
     if not tally.frames_selected:
         raise InvalidSetting(f"the recording has no frames {settings.frames}: it ends at {tally.next_frame}")
@@ -175,33 +252,37 @@ def _with_progress(source: Source, generator: Generator, settings: AcquisitionSe
         return localize_recording(source, generator, settings, lambda frames: progress.advance(task, frames))
 
 
-def _results(
-    tally: Tally,
-    source: Source,
-    file_name: str,
-    generator: Generator,
-    settings: AcquisitionSettings,
-    created_at: datetime,
-) -> Results:
+def results_of(tally: Tally, source: Source, task: Task, generator: Generator, created_at: datetime) -> Results:
+    """What the result folder of a recording that is localized is made from."""
     width, height = source.frame_size
+    settings = task.settings
+    camera, roi = settings.camera or DEFAULT_CAMERA, settings.roi or RegionOfInterest.default(width, height)
+    description = source.description.model_dump(mode="json", exclude_none=True)
     provenance = Provenance(
         acquisition_id=secrets.token_urlsafe(16),
         name=settings.name,
         created_at=created_at,
         finished_at=datetime.now(UTC),
-        source={"file": file_name, **source.description.model_dump(mode="json", exclude_none=True)},
+        source={"file": task.file.name, "sha256": sha256_of(task.file), **description},
         frames_received=tally.frames_received,
         frames_lost=tally.frames_lost,
         frames_damaged=tally.frames_damaged,
         frames_processed=tally.frames_processed,
-        camera=settings.camera or DEFAULT_CAMERA,
-        roi=settings.roi or RegionOfInterest.default(width, height),
+        frames_left_out=tally.frames_left_out,
+        camera=camera,
+        roi=roi,
         pixel_size_nm=settings.pixel_size_nm,
         generator=generator.spec,
-        recording_s=tally.recording_s,
+        settings=in_effect(settings, roi, camera),
+        versions=versions(),
+        recording_s=tally.recording_s if source.description.is_timed else None,
         processing_s=tally.processing_s,
     )
-    return Results(localizations.concatenate(tally.tables), tally.widefield_sum, tally.next_frame, provenance)
+    table = localizations.concatenate(tally.tables)
+    recording = tally.examiner.facts(
+        table, camera=camera, pixel_size_nm=settings.pixel_size_nm, is_network=generator.spec.output != "counts"
+    )
+    return Results(table, tally.widefield_sum, tally.next_frame, provenance, map_sum=tally.map_sum, recording=recording)
 
 
 def _tell(results: Results, files: list[str], folder: Path, *, json: bool) -> None:

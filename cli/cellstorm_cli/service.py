@@ -19,18 +19,23 @@ from cellstorm.logs import configure_logs
 from cellstorm.settings import Settings
 from cellstorm.store import Store
 from cellstorm_cli.embedded_redis import reserve, server_process
-from cellstorm_cli.machine import free_port, is_free, lan_address, usable_cores
+from cellstorm_cli.machine import free_port, is_free, usable_cores
 from cellstorm_cli.processes import ProcessSpec, Supervisor
 
 _START_S: Final = 60.0
 _REDIS_START_S: Final = 60.0
 """Reading a long append-only file takes its time."""
 
+_HTTPS_PORT: Final = 8443
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104  # no address to connect to
 """Hosts on which a gateway listens for all, and where this machine then finds it."""
 
 PortOption = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Of the gateway; else CELLSTORM_PORT or 8000.")
+]
+HttpsPortOption = Annotated[
+    int | None,
+    typer.Option("--https-port", min=0, max=65535, help="For other devices; else CELLSTORM_HTTPS_PORT or 8443."),
 ]
 DataOption = Annotated[Path | None, typer.Option("--data", help="Folder of all that is kept; else CELLSTORM_DATA.")]
 WorkersOption = Annotated[int, typer.Option("--workers", min=1, max=64, help="Worker processes.")]
@@ -56,16 +61,22 @@ def worker() -> None:
 
 def up(
     port: PortOption = None,
+    https_port: HttpsPortOption = None,
     workers: WorkersOption = 1,
     data: DataOption = None,
-    http: Annotated[bool, typer.Option("--http", help="Plain HTTP, for browsers on this machine.")] = True,
+    http: Annotated[bool, typer.Option("--http", help="Plain HTTP on this machine alone, no HTTPS.")] = False,
 ) -> None:
     """Run everything on this machine until Ctrl-C: Redis, a gateway and workers."""
-    settings = Settings.load(port=port, data=data)
+    from cellstorm_cli.doorman import Doorman
+
+    settings = Settings.load(port=port, data=data, https_port=https_port)
+    if http:
+        settings = settings.model_copy(update={"https_port": None})
+    elif settings.https_port is None:
+        settings = settings.model_copy(update={"https_port": _HTTPS_PORT})
     configure_logs(settings.log_format)
     with ended_by_signals(), local_service(settings, workers=workers) as service:
-        _print_address(service)
-        service.supervisor.refused.wait()
+        Doorman(service).stand(until=service.supervisor.refused)
         service.supervisor.check()
 
 
@@ -76,9 +87,11 @@ class LocalService:
     Attributes
     ----------
     url
-        Of the gateway, without a slash at its end.
-    lan_url
-        Likewise, as other devices reach it; None where it listens to this machine alone.
+        Of the gateway for this machine, without a slash at its end.
+    https_url
+        Likewise, as other devices reach it; None where it serves no HTTPS.
+    authority
+        SHA-256 of the certificate authority that devices are asked to trust; None where there is none of our own.
     admin_token
         Opens everything.
     redis_url
@@ -88,20 +101,16 @@ class LocalService:
     """
 
     url: str
-    lan_url: str | None
+    https_url: str | None
+    authority: str | None
     admin_token: str
     redis_url: str
     supervisor: Supervisor
 
     @property
     def admin_link(self) -> str:
-        """The page, opened by the admin; a fragment is not sent, so the token comes into no server's log."""
+        """The page, opened by the admin. A fragment is not sent, and the page exchanges the token at once."""
         return f"{self.url}/#token={self.admin_token}"
-
-    @property
-    def lan_link(self) -> str | None:
-        """Likewise, for other devices."""
-        return None if self.lan_url is None else f"{self.lan_url}/#token={self.admin_token}"
 
 
 @contextmanager
@@ -113,12 +122,12 @@ def local_service(settings: Settings, *, workers: int = 1, log_file: Path | None
     CellstormError
         If one of them cannot be started.
     """
-    from cellstorm_server.access import admin_token
+    from cellstorm_server.tls import authority_fingerprint
+    from cellstorm_server.tokens import admin_token
+    from cellstorm_server.urls import local_https_url
 
     settings = settings.model_copy(update={"data": settings.data.resolve()})  # Redis changes into its folder
-    port = settings.port or free_port()
-    if not is_free(settings.host, port):
-        raise Busy(f"port {port} is taken; choose another --port, or stop what listens there")
+    settings = _with_free_ports(settings)
     token = admin_token(settings).token
     with ExitStack() as stack:
         own_redis = None if "redis_url" in settings.model_fields_set else settings.data / "redis"
@@ -127,17 +136,16 @@ def local_service(settings: Settings, *, workers: int = 1, log_file: Path | None
         redis_url = settings.redis_url
         if own_redis is not None and socket is not None:
             redis_url = _start_redis(supervisor, own_redis, socket, log_file)
-        environment = _environment(settings, port=port, redis_url=redis_url, workers=workers)
+        environment = _environment(settings, redis_url=redis_url, workers=workers)
         command = (sys.executable, "-m", "cellstorm_cli.main")
         supervisor.start(
             ProcessSpec("gateway", (*command, "gateway"), environment, log_file),
             *(ProcessSpec(f"worker-{n}", (*command, "worker"), environment, log_file) for n in range(1, workers + 1)),
         )
-        url = f"http://{_EVERYWHERE.get(settings.host, settings.host)}:{port}"
+        url = f"http://{_EVERYWHERE.get(settings.host, settings.host)}:{settings.port}"
         supervisor.wait_until(lambda: _is_ready(url, workers), "the service", _START_S)
-        address = lan_address() if settings.host in _EVERYWHERE else None
-        lan_url = None if address is None else f"http://{address}:{port}"
-        yield LocalService(url, lan_url, token, redis_url, supervisor)
+        https_url = local_https_url(settings)
+        yield LocalService(url, https_url, authority_fingerprint(settings), token, redis_url, supervisor)
 
 
 @contextmanager
@@ -174,13 +182,22 @@ def _start_redis(supervisor: Supervisor, folder: Path, socket: Path, log_file: P
     return url
 
 
-def _environment(settings: Settings, *, port: int, redis_url: str, workers: int) -> dict[str, str]:
+def _with_free_ports(settings: Settings) -> Settings:
+    port = settings.port or free_port()
+    https_port = free_port() if settings.https_port == 0 else settings.https_port
+    if not is_free(settings.host, port):
+        raise Busy(f"port {port} is taken; choose another --port, or stop what listens there")
+    if https_port is not None and not is_free(settings.https_host, https_port):
+        raise Busy(f"port {https_port} is taken; choose another --https-port, or --http to do without HTTPS")
+    return settings.model_copy(update={"port": port, "https_port": https_port})
+
+
+def _environment(settings: Settings, *, redis_url: str, workers: int) -> dict[str, str]:
     """Of the child processes: all settings that are not the defaults."""
     given = {f"CELLSTORM_{name.upper()}": str(getattr(settings, name)) for name in settings.model_fields_set}
     return {
-        **{name: value for name, value in given.items() if value != "None"},
+        **{name: "" if value == "None" else value for name, value in given.items()},  # empty: as if not given
         "CELLSTORM_DATA": str(settings.data),
-        "CELLSTORM_PORT": str(port),
         "CELLSTORM_REDIS_URL": redis_url,
         "CELLSTORM_THREADS": str(settings.threads or max(1, usable_cores() // workers)),
     }
@@ -192,15 +209,3 @@ def _is_ready(url: str, workers: int) -> bool:
     except httpx.TransportError:
         return False
     return answer.is_success and (answer.json()["workers"] or 0) >= workers
-
-
-def _print_address(service: LocalService) -> None:
-    import segno
-
-    print(f"cellSTORM runs at {service.url}\nOpen this link, it holds the admin's token:\n\n  {service.admin_link}\n")
-    if service.lan_link is None:
-        print("Only this machine reaches it; CELLSTORM_HOST=0.0.0.0 lets others in.")
-    else:
-        print(f"From other devices: {service.lan_link}\n")
-        segno.make(service.lan_link).terminal(compact=True)
-    print("\nCtrl-C ends it.", flush=True)

@@ -1,37 +1,43 @@
-"""`cellstorm submit`: let a service reconstruct a recording, and fetch the results."""
+"""`cellstorm submit`: let a service reconstruct recordings, and fetch the results."""
 
 from __future__ import annotations
 
-import asyncio
 import json as jsonlib
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
 from pathlib import Path
 from typing import Annotated, Final
 
-import httpx
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from cellstorm.acquisitions import Acquisition, AcquisitionSettings, State
-from cellstorm.errors import Busy, CellstormError, InvalidVideo, StoreUnavailable
+from cellstorm.acquisitions import Acquisition, Priority, State
+from cellstorm.batches import MAX_BATCH, BatchDetail, BatchMember, NewBatch
+from cellstorm.errors import Busy, InvalidVideo
 from cellstorm.results.folder import check_folder
+from cellstorm.sources.members import folder_members
 from cellstorm_cli import options
-from cellstorm_cli.gateway_client import GatewayClient
+from cellstorm_client import Client, FileState, Sending
 
-_PIECE_BYTES: Final = 2**20
+_NOTES: Final = ".{}.cellstorm-submit.json"
+"""Beside the folder of the results, by its name."""
 _POLL_S: Final = 0.5
 _PATIENCE_S: Final = 60.0
 """For a gateway that is being restarted while we wait."""
-_UPLOAD_TIMEOUT: Final = httpx.Timeout(60.0, connect=5.0, read=180.0)
-"""The answer comes when the file was looked into."""
+_SUFFIXES: Final = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".h264", ".tif", ".tiff"}
+"""What is taken from a folder; a file that is named itself is judged by its content alone."""
+_UNTIL_STOPPED: Final = "interrupted; what was sent is kept. The same command goes on from here"
 
 
 def submit(
-    file: Annotated[Path, typer.Argument(help="A video or a TIFF stack.")],
+    files: Annotated[list[str], typer.Argument(help="Videos and TIFF stacks, folders of them, or patterns (*.mp4).")],
     server: options.Server,
-    out: Annotated[Path, typer.Option("--out", help="Folder for the results.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for the results; of several files, a folder for each in it.")
+    ],
     token: options.Token = None,
     pixel_size: options.PixelSize = options.DEFAULT_PIXEL_SIZE_NM,
     model: options.Model = None,
@@ -39,101 +45,195 @@ def submit(
     frames: options.Frames = None,
     camera: options.CameraOption = None,
     name: options.Name = None,
+    priority: Annotated[Priority, typer.Option(help="Among recordings that wait for a worker.")] = Priority.NORMAL,
+    as_one: Annotated[
+        bool, typer.Option("--as-one", help="Each folder is one recording: its TIFF files, 2 before 10.")
+    ] = False,
+    at_once: Annotated[int, typer.Option(min=1, max=16, help="Uploads at the same time.")] = 3,
     json: options.Json = False,
 ) -> None:
-    """Upload a recording, wait until it is reconstructed, and write the result folder."""
+    """Upload recordings, wait until they are reconstructed, and write their result folders."""
+    recordings = find_recordings(files, as_one=as_one)
     settings = options.acquisition_settings(
-        name=name or file.stem[:200] or None,
+        name=name if len(recordings) == 1 else None,
         pixel_size_nm=pixel_size,
         model=model,
         roi=roi,
         frames=frames,
         camera=camera,
     )
-    check_folder(out)
-    size = _size(file)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
-        acquisition = asyncio.run(
-            _submit(GatewayClient(server, options.find_token(token)), settings, file, size, out, progress)
+    for folder in result_folders(recordings, out).values():
+        check_folder(folder)
+    batch = NewBatch(name=(name or recordings[0].stem or "batch")[:200], settings=settings, priority=priority)
+    with Client(server, options.find_token(token)) as client:
+        sending = Sending(client, batch, recordings, notes=_notes(out), at_once=at_once)
+        try:
+            with sending.open() as own:
+                detail = _send_and_wait(own, sending)
+                fetched = _fetch(own, detail, sending.files, result_folders(recordings, out))
+        except KeyboardInterrupt:
+            typer.echo(_UNTIL_STOPPED, err=True)
+            raise typer.Exit(130) from None
+        if json and len(fetched) == len(detail.acquisitions) == 1:
+            _tell_one(client.get(detail.acquisitions[0].id), out)
+        else:
+            _tell(detail, fetched, out, as_json=json)
+        _end(client, sending, detail)
+    _complain(detail)
+
+
+def _notes(out: Path) -> Path:
+    whole = out.resolve()
+    return whole.parent / _NOTES.format(whole.name)
+
+
+def find_recordings(given: Sequence[str], *, as_one: bool = False) -> list[Path]:
+    """The recordings that are meant, each once, in their order: files that are named or that a pattern fits, and folders'.
+
+    A folder means the recordings in it; or (`as_one`) it is a recording itself, of which its TIFF files are parts.
+
+    Raises
+    ------
+    InvalidVideo
+        If there are none, or too many.
+    """
+    found: dict[Path, None] = {}
+    for each in given:
+        path = Path(each)
+        if path.is_dir() and as_one:
+            folder_members(path)  # raises where it holds no TIFF file
+            found[path.resolve()] = None  # by a name that results can have too
+        elif path.is_dir():
+            found |= dict.fromkeys(sorted(file for file in path.iterdir() if file.suffix.lower() in _SUFFIXES))
+        elif not path.exists() and any(letter in path.name for letter in "*?["):
+            found |= dict.fromkeys(sorted(file for file in path.parent.glob(path.name) if file.is_file()))
+        else:
+            found[path] = None
+    if not found:
+        raise InvalidVideo(f"{', '.join(given)} cannot be read: there are no videos or TIFF stacks; check the names")
+    if len(found) > MAX_BATCH:
+        raise InvalidVideo(
+            f"these are {len(found)} recordings; submit at most {MAX_BATCH} at a time, or, "
+            "if a folder holds the frames of one recording, add --as-one"
         )
-    if json:
-        typer.echo(jsonlib.dumps({"folder": str(out), **acquisition.model_dump(mode="json")}))
-    else:
+    return list(found)
+
+
+def result_folders(recordings: Sequence[Path], out: Path) -> dict[Path, Path]:
+    """Where each recording's results go: told apart by numbers where names are the same."""
+    if len(recordings) == 1:
+        return {recordings[0]: out}
+    folders: dict[Path, Path] = {}
+    for file in recordings:
+        names = (file.stem if number == 1 else f"{file.stem}-{number}" for number in count(1))
+        folders[file] = next(out / name for name in names if out / name not in folders.values())
+    return folders
+
+
+def _send_and_wait(client: Client, sending: Sending) -> BatchDetail:
+    """The batch when it is over; sending and processing go on side by side."""
+    with ThreadPoolExecutor(1, thread_name_prefix="sender") as pool, _progress() as progress:
+        sent = pool.submit(sending.send, client)
+        bars = _Bars(progress, sending)
+        answered_at = time.monotonic()
+        try:
+            while True:
+                is_sent = sent.done()
+                if is_sent:
+                    sent.result()
+                try:
+                    detail = client.batch(sending.batch_id)
+                    answered_at = time.monotonic()
+                    bars.show(detail)
+                    if is_sent and detail.is_over:
+                        return detail
+                except Busy:
+                    if time.monotonic() - answered_at > _PATIENCE_S:
+                        raise
+                time.sleep(_POLL_S)
+        finally:
+            sending.stop()
+
+
+class _Bars:
+    """Bytes sent, and frames localized with their rate and the time that is left."""
+
+    def __init__(self, progress: Progress, sending: Sending) -> None:
+        self._progress = progress
+        self._sending = sending
+        self._upload: TaskID = progress.add_task("upload", total=sending.bytes_total, left="")
+        self._frames: TaskID = progress.add_task("frames", total=None, left="")
+
+    def show(self, detail: BatchDetail) -> None:
+        done = detail.frames_processed + detail.frames_damaged
+        rate = "" if detail.fps is None else f"{detail.fps:.0f} frames/s"
+        left = "" if detail.eta_s is None else f", {detail.eta_s:.0f} s left"
+        self._progress.update(self._upload, completed=self._sending.bytes_sent)
+        self._progress.update(self._frames, completed=done, total=detail.frames_expected, left=rate + left)
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    return Progress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True), transient=True)
+
+
+def _fetch(
+    client: Client, detail: BatchDetail, sent: Sequence[FileState], folders: Mapping[Path, Path]
+) -> dict[str, Path]:
+    """The result folders by the ids of their acquisitions; one that somebody has deleted meanwhile has none."""
+    finished = {member.id for member in detail.acquisitions if member.state is State.FINISHED}
+    fetched = {}
+    with _progress() as progress:
+        task = progress.add_task("results", total=len(sent), left="")
+        for file in sent:
+            if file.acquisition_id in finished:
+                folder = folders[Path(file.path)]
+                client.results(file.acquisition_id, folder)
+                fetched[file.acquisition_id] = folder
+            progress.advance(task)
+    return fetched
+
+
+def _end(client: Client, sending: Sending, detail: BatchDetail) -> None:
+    """Nothing is left to go on with; a single file that was refused need not stay with the server."""
+    sending.forget()
+    if len(detail.acquisitions) == 1 and detail.acquisitions[0].state is not State.FINISHED:
+        client.delete_batch(detail.id)
+
+
+def _tell_one(acquisition: Acquisition, out: Path) -> None:
+    typer.echo(jsonlib.dumps({"folder": str(out), **acquisition.model_dump(mode="json")}))
+
+
+def _tell(detail: BatchDetail, fetched: dict[str, Path], out: Path, *, as_json: bool) -> None:
+    if as_json:
+        members = [
+            {"folder": str(fetched[each.id]) if each.id in fetched else None, **each.model_dump(mode="json")}
+            for each in detail.acquisitions
+        ]
+        told = {"folder": str(out), **detail.model_dump(mode="json", exclude={"acquisitions"}), "acquisitions": members}
+        typer.echo(jsonlib.dumps(told))
+    elif fetched:
+        recordings = (
+            "" if len(detail.acquisitions) == 1 else f"{len(fetched)} of {len(detail.acquisitions)} recordings: "
+        )
         typer.echo(
-            f"{acquisition.localizations} localizations in {acquisition.frames_processed} frames, "
-            f"{acquisition.frames_lost} lost, {acquisition.frames_damaged} damaged; the results are in {out}"
+            f"{recordings}{detail.localizations} localizations in {detail.frames_processed} frames, "
+            f"{detail.frames_lost} lost, {detail.frames_damaged} damaged; the results are in {out}"
         )
 
 
-async def _submit(
-    client: GatewayClient, settings: AcquisitionSettings, file: Path, size: int, out: Path, progress: Progress
-) -> Acquisition:
-    async with client:
-        created = await client.create(settings)
-        try:
-            await _upload(client, str(created["upload_url"]), file, size, progress)
-            acquisition = await _wait(client, str(created["id"]), progress)
-        except CellstormError:
-            await _delete(client, str(created["id"]))
-            raise
-        await client.download_results(acquisition.id, out)
-        return acquisition
+def _complain(detail: BatchDetail) -> None:
+    """Nothing, if all have finished.
 
-
-async def _upload(client: GatewayClient, url: str, file: Path, size: int, progress: Progress) -> None:
-    task = progress.add_task("upload", total=size)
-    content = _pieces(file, lambda sent: progress.advance(task, sent))
-    await client.request("PUT", url, content=content, headers={"Content-Length": str(size)}, timeout=_UPLOAD_TIMEOUT)
-
-
-async def _pieces(file: Path, on_sent: Callable[[int], None]) -> AsyncIterator[bytes]:
-    try:
-        with await asyncio.to_thread(file.open, "rb") as source:
-            while piece := await asyncio.to_thread(source.read, _PIECE_BYTES):
-                yield piece
-                on_sent(len(piece))
-    except OSError as error:
-        raise _unreadable(file, error) from error
-
-
-async def _wait(client: GatewayClient, acquisition_id: str, progress: Progress) -> Acquisition:
-    """The finished acquisition."""
-    task = progress.add_task("frames", total=None)
-    answered_at = time.monotonic()
-    while True:
-        try:
-            acquisition = await client.get(acquisition_id)
-            answered_at = time.monotonic()
-        except (StoreUnavailable, Busy):
-            if time.monotonic() - answered_at > _PATIENCE_S:
-                raise
-            await asyncio.sleep(_POLL_S)
-            continue
-        done = acquisition.frames_processed + acquisition.frames_damaged
-        progress.update(task, completed=done, total=acquisition.frames_expected)
-        if acquisition.state is State.FINISHED:
-            return acquisition
-        if acquisition.state is State.FAILED:
-            raise InvalidVideo(acquisition.error or "the server could not process the recording")
-        await asyncio.sleep(_POLL_S)
-
-
-async def _delete(client: GatewayClient, acquisition_id: str) -> None:
-    """What was refused need not stay with the server; where it is gone, it may."""
-    try:
-        await client.request("DELETE", f"/api/v1/acquisitions/{acquisition_id}")
-    except CellstormError:
-        return
-
-
-def _size(file: Path) -> int:
-    try:
-        with file.open("rb") as source:
-            return source.seek(0, 2)
-    except OSError as error:
-        raise _unreadable(file, error) from error
-
-
-def _unreadable(file: Path, error: OSError) -> InvalidVideo:
-    return InvalidVideo(f"{file} cannot be read ({error.strerror}); check its name and permissions")
+    Raises
+    ------
+    InvalidVideo
+        Naming those that have not, with their reasons.
+    """
+    wrong: list[BatchMember] = [each for each in detail.acquisitions if each.state is not State.FINISHED]
+    if len(detail.acquisitions) == 1 and wrong:
+        raise InvalidVideo(wrong[0].error or f"the recording was {wrong[0].state}")
+    if wrong:
+        reasons = "; ".join(f"{each.name}: {each.error or each.state}" for each in wrong)
+        raise InvalidVideo(f"{len(wrong)} of {len(detail.acquisitions)} recordings have no results: {reasons}")

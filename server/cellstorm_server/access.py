@@ -1,92 +1,91 @@
-"""Who may do what: the admin's token opens everything, an acquisition's token opens that acquisition.
+"""Who asks, and whether he may: each route states the right that it needs by one of the dependencies at the end.
 
-Of an acquisition's token only the SHA-256 is kept. Tokens are random and long, so a plain hash is enough.
+Programs send a token, browsers a cookie that a code or a token was exchanged for (cellstorm_server.joining). A cookie comes
+along whoever made the browser send it, so with one, what changes something must come from this gateway's own page.
 """
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import hmac
-import os
-import secrets
+import math
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Annotated, Final
 
 from fastapi import Depends
 from fastapi.requests import HTTPConnection
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import APIKeyCookie, HTTPAuthorizationCredentials, HTTPBearer
 
-from cellstorm.errors import AcquisitionNotFound, InvalidSetting, NotAllowed
-from cellstorm.settings import Settings
+from cellstorm.errors import AcquisitionNotFound, Forbidden, NotAllowed
+from cellstorm.grants import EVERYTHING, Grant, Right
 from cellstorm_server.services import Current, Services
+from cellstorm_server.tokens import digest
+from cellstorm_server.urls import is_own_origin
 
 SUBPROTOCOL: Final = "cellstorm"
 _BEARER_SUBPROTOCOL: Final = "bearer."
-"""Browsers cannot set a WebSocket's headers: they offer `cellstorm` and `bearer.TOKEN` as subprotocols."""
+"""Browsers cannot set a WebSocket's headers: programs in them offer `cellstorm` and `bearer.TOKEN` as subprotocols."""
+
+COOKIE: Final = "cellstorm_session"
+SECURE_COOKIE: Final = f"__Host-{COOKIE}"
+"""Over HTTPS: browsers let nobody but this very host set it (RFC 6265bis, 4.1.3.2), and not over plain HTTP."""
+
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_NOBODY: Final = "this needs a code or a token; scan a join code, or send the header Authorization: Bearer TOKEN"
+_LACKS: Final[Mapping[Right, str]] = {
+    "manage": "this is for the admin; open the link that was printed when the server started",
+    "film": "you may watch here, not film; join the class with a code, or film an acquisition of your own",
+    "watch": "what you have does not open this; scan a join code, or open the link that came with it again",
+}
 
 
 @dataclass(frozen=True, slots=True)
-class AdminToken:
-    """The admin's token and whether it has just been made, and so must be shown once."""
+class Caller:
+    """Somebody who asks for something.
 
-    token: str
-    is_new: bool
-
-
-def new_token() -> str:
-    """256 random bits."""
-    return secrets.token_urlsafe(32)
-
-
-def digest(token: str) -> str:
-    """What is kept in place of a token."""
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def admin_token(settings: Settings) -> AdminToken:
-    """From the settings, else from the data directory, else made now and kept there for its owner alone.
-
-    Raises
-    ------
-    InvalidSetting
-        If the file cannot be read or written, or is empty.
+    Attributes
+    ----------
+    grants
+        What he may do, and until when (Unix time).
+    session
+        Of a browser, the digest of its cookie; None for a program.
+    batch
+        Of a program with a batch's token, the batch's id.
     """
-    if settings.admin_token is not None:
-        return AdminToken(settings.admin_token, is_new=False)
-    path = settings.admin_token_file
-    try:
-        return _read_or_make(path)
-    except OSError as error:
-        raise InvalidSetting(
-            f"{path} cannot be used ({error.strerror}); mend its permissions or set CELLSTORM_ADMIN_TOKEN"
-        ) from error
+
+    grants: Mapping[Grant, float]
+    session: str | None = None
+    batch: str | None = None
+
+    def may(self, right: Right, acquisition_id: str | None = None) -> bool:
+        """Whether he has a right on an acquisition, or (None) on the whole server."""
+        return any(grant.covers(right, acquisition_id) for grant in self.grants)
+
+    def until(self, right: Right, acquisition_id: str | None = None) -> float:
+        """How long he has it (Unix time); infinity where it does not end."""
+        return max(end for grant, end in self.grants.items() if grant.covers(right, acquisition_id))
+
+    def require(self, right: Right, acquisition_id: str | None = None) -> None:
+        """Nothing, if he has it.
+
+        Raises
+        ------
+        NotAllowed
+            If he may not even watch.
+        Forbidden
+            If he may watch, and this is more.
+        """
+        if self.may(right, acquisition_id):
+            return
+        if self.may("watch", acquisition_id):
+            raise Forbidden(_LACKS[right])
+        raise NotAllowed(_LACKS["manage" if right == "manage" else "watch"])
 
 
-def _read_or_make(path: Path) -> AdminToken:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    token = new_token()
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        kept = path.read_text(encoding="ascii").strip()
-        if not kept:
-            raise InvalidSetting(f"{path} is empty; delete it, and a new token is made") from None
-        return AdminToken(kept, is_new=False)
-    with os.fdopen(descriptor, "w", encoding="ascii") as file:
-        file.write(token + "\n")
-    return AdminToken(token, is_new=True)
-
-
-def bearer(connection: HTTPConnection) -> str:
-    """The token that came with a request or with the opening of a WebSocket.
-
-    Raises
-    ------
-    NotAllowed
-        If there is none.
-    """
+def bearer(connection: HTTPConnection) -> str | None:
+    """The token that came with a request or with the opening of a WebSocket; None where there is none."""
     scheme, _, token = connection.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer" and token.strip():
         return token.strip()
@@ -94,61 +93,137 @@ def bearer(connection: HTTPConnection) -> str:
         for offered in connection.scope.get("subprotocols", []):
             if offered.startswith(_BEARER_SUBPROTOCOL):
                 return str(offered).removeprefix(_BEARER_SUBPROTOCOL)
-    raise NotAllowed("this needs a token; send the header Authorization: Bearer TOKEN")
+    return None
 
 
-def is_admin(services: Services, token: str) -> bool:
-    return hmac.compare_digest(digest(token), services.admin_digest)
+def is_secure(connection: HTTPConnection) -> bool:
+    """Whether it came over TLS, to here or to a proxy that says so."""
+    return connection.url.scheme in ("https", "wss")
 
 
-async def require_admin(services: Services, connection: HTTPConnection) -> None:
-    """Nothing, for the admin.
+def cookie_name(connection: HTTPConnection) -> str:
+    """Of the cookie that holds a browser's session."""
+    return SECURE_COOKIE if is_secure(connection) else COOKIE
+
+
+async def caller_with_token(services: Services, token: str) -> Caller:
+    """Whoever has that token; without grants where it opens nothing."""
+    if hmac.compare_digest(digest(token), services.admin_digest):
+        return Caller({EVERYTHING: math.inf})
+    return await asyncio.to_thread(_opened_by, services, digest(token))
+
+
+def _opened_by(services: Services, token_digest: str) -> Caller:
+    if (acquisition_id := services.store.opened_by(token_digest)) is not None:
+        return Caller({Grant(right="film", acquisition_id=acquisition_id): math.inf})
+    if (batch_id := services.batches.opened_by(token_digest)) is not None:
+        members = services.batches.members(batch_id)
+        return Caller({Grant(right="film", acquisition_id=key): math.inf for key in members}, batch=batch_id)
+    return Caller({})
+
+
+async def caller_with_cookie(services: Services, connection: HTTPConnection) -> Caller | None:
+    """Whoever has the cookie that came along; None where none came, or one that is no longer good.
 
     Raises
     ------
-    NotAllowed
-        For anybody else.
+    Forbidden
+        If it would change something, or open a WebSocket, and does not come from this gateway's page.
     """
-    if not is_admin(services, bearer(connection)):
-        raise NotAllowed("this needs the admin's token; it was printed when the server was first started")
+    cookie = connection.cookies.get(cookie_name(connection))
+    if not cookie:
+        return None
+    session = digest(cookie)
+    grants = await asyncio.to_thread(services.grants.session, session)
+    if not grants:
+        return None
+    if connection.scope.get("method") not in _SAFE_METHODS:  # a WebSocket has none
+        require_own_origin(services, connection)
+    return Caller(grants, session)
 
 
-async def require_access(services: Services, acquisition_id: str, connection: HTTPConnection) -> None:
-    """Nothing, for the admin and for whoever has this acquisition's token.
+def require_own_origin(services: Services, connection: HTTPConnection) -> None:
+    """Nothing, if a browser says that this gateway's page has sent it.
+
+    Raises
+    ------
+    Forbidden
+        Otherwise.
+    """
+    if not is_own_origin(services.settings, connection):
+        raise Forbidden(
+            "with a cookie this must come from the server's own page; reload the page, or send a token instead"
+        )
+
+
+async def _caller(
+    services: Current,
+    connection: HTTPConnection,
+    _token: Annotated[
+        HTTPAuthorizationCredentials | None,
+        Depends(HTTPBearer(auto_error=False, description="The admin's token, or the acquisition's own.")),
+    ],
+    _cookie: Annotated[
+        str | None, Depends(APIKeyCookie(name=COOKIE, auto_error=False, description="From POST /session."))
+    ],
+) -> Caller:
+    """The last two say in OpenAPI what may be sent; `bearer` and `cookie_name` are what reads it."""
+    if (token := bearer(connection)) is not None:
+        return await caller_with_token(services, token)
+    caller = await caller_with_cookie(services, connection)
+    if caller is None:
+        raise NotAllowed(_NOBODY)
+    return caller
+
+
+CurrentCaller = Annotated[Caller, Depends(_caller)]
+"""Whoever asks, with a token or a cookie that may open something or nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsOnServer:
+    """The right on the whole server that a route needs."""
+
+    right: Right
+
+    async def __call__(self, caller: CurrentCaller) -> None:
+        caller.require(self.right)
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsOnAcquisition:
+    """The right that a route needs on the acquisition in its path; it gets the id of one that exists."""
+
+    right: Right
+
+    async def __call__(self, acquisition_id: str, caller: CurrentCaller, services: Current) -> str:
+        await require_on_acquisition(services, caller, self.right, acquisition_id)
+        return acquisition_id
+
+
+async def require_on_acquisition(services: Services, caller: Caller, right: Right, acquisition_id: str) -> None:
+    """Nothing, if the caller has a right on an acquisition that exists.
 
     Raises
     ------
     NotAllowed
-        For anybody else; also where there is no such acquisition, so that ids cannot be found by trying.
+        If he may not even watch it; also where there is none, so that ids cannot be found by trying.
+    Forbidden
+        If he may watch it, and this is more.
     AcquisitionNotFound
-        For the admin, where there is none.
+        If he might, but there is none.
     """
-    token = bearer(connection)
-    kept = await asyncio.to_thread(services.store.field, acquisition_id, "token_digest")
-    if is_admin(services, token):
-        if kept is None:
-            raise AcquisitionNotFound("there is no acquisition of that id; it may have been deleted")
-        return
-    if not hmac.compare_digest(digest(token), kept or ""):
-        raise NotAllowed("the token does not fit this acquisition; open the link that came with it again")
+    may_watch = caller.may("watch", acquisition_id)
+    if may_watch and await asyncio.to_thread(services.store.field, acquisition_id, "state") is None:
+        raise AcquisitionNotFound("there is no acquisition of that id; it may have been deleted")
+    caller.require(right, acquisition_id)
 
 
-_Declared = Annotated[
-    HTTPAuthorizationCredentials | None,
-    Depends(HTTPBearer(auto_error=False, description="The admin's token, or the acquisition's own.")),
-]
-"""Says in OpenAPI that a token is needed; `bearer` is what reads it."""
-
-
-async def _admin(services: Current, connection: HTTPConnection, _: _Declared) -> None:
-    await require_admin(services, connection)
-
-
-async def _accessible(acquisition_id: str, services: Current, connection: HTTPConnection, _: _Declared) -> str:
-    await require_access(services, acquisition_id, connection)
-    return acquisition_id
-
-
-ADMIN_ONLY: Final = Depends(_admin)
-AcquisitionId = Annotated[str, Depends(_accessible)]
+MEMBERS_ONLY: Final = Depends(NeedsOnServer("film"))
+"""For who may open acquisitions."""
+SPECTATORS_ONLY: Final = Depends(NeedsOnServer("watch"))
+"""For who may watch all."""
+AcquisitionId = Annotated[str, Depends(NeedsOnAcquisition("watch"))]
 """The id in the path, of an acquisition that exists and that the caller may see."""
+FilmedAcquisitionId = Annotated[str, Depends(NeedsOnAcquisition("film"))]
+"""Likewise, where the caller may publish, upload, finish and delete too."""

@@ -19,21 +19,44 @@ from starlette.middleware import Middleware
 from cellstorm import zoo
 from cellstorm.errors import InvalidSetting
 from cellstorm.settings import Settings
-from cellstorm.store import Store
-from cellstorm_server import acquisitions, health, live, models, page, problems, results, uploads
-from cellstorm_server.access import admin_token, digest
+from cellstorm.store import Batches, GrantStore, Once, Store
+from cellstorm_server import (
+    acquisitions,
+    batches,
+    ca_page,
+    files,
+    health,
+    images,
+    joining,
+    last_frame,
+    live,
+    models,
+    page,
+    problems,
+    reprocess,
+    results,
+    uploads,
+)
 from cellstorm_server.archive import Archiver, archived_commit, restore
 from cellstorm_server.background import Background
 from cellstorm_server.claims import Claims
 from cellstorm_server.feeder import Feeder
+from cellstorm_server.feeding import Feeding
 from cellstorm_server.follower import Followers, Sources
-from cellstorm_server.ingest import whip
+from cellstorm_server.https import SendToHttps
+from cellstorm_server.ingest import camera, whip
 from cellstorm_server.ingest.sessions import Sessions
+from cellstorm_server.last_frame import LastFrames
 from cellstorm_server.library import Library
 from cellstorm_server.metrics import CountRequests, Metrics
 from cellstorm_server.patience import GuardBodies
 from cellstorm_server.queueing import JobQueues
 from cellstorm_server.services import Services
+from cellstorm_server.tokens import admin_token, digest
+from cellstorm_server.tus import routes as tus
+from cellstorm_server.tus.override import MethodOverride
+from cellstorm_server.tus.service import Limits, Tus
+from cellstorm_server.tus.storage import Storage
 from cellstorm_server.uploads import Uploads
 from cellstorm_server.urls import API
 
@@ -54,15 +77,31 @@ def create_app(settings: Settings) -> FastAPI:
         redoc_url=None,
         middleware=[
             Middleware(CountRequests, metrics=metrics),
+            Middleware(SendToHttps, https_port=settings.https_port),
             Middleware(page.SafeHeaders),
             Middleware(GuardBodies),
+            Middleware(MethodOverride),
         ],
     )
     problems.install(app)
     api = APIRouter(prefix=API, responses=problems.RESPONSES)
-    for module in (acquisitions, uploads, live, results, models):
+    for module in (
+        joining,
+        acquisitions,
+        batches,
+        uploads,
+        tus,
+        live,
+        last_frame,
+        files,
+        images,
+        results,
+        reprocess,
+        models,
+        camera,
+    ):
         api.include_router(module.router)
-    for router in (api, whip.router, health.router):
+    for router in (api, whip.router, health.router, ca_page.router):
         app.include_router(router)
     page.mount(app, settings)
     return app
@@ -121,7 +160,7 @@ async def _lifespan(app: FastAPI, *, settings: Settings, metrics: Metrics) -> As
         await background.stop()
         await services.followers.shutdown()
         await services.sessions.shutdown()
-        await services.uploads.shutdown()
+        await services.feeding.shutdown()
         await services.archiver.shutdown()
         await asyncio.to_thread(services.store.redis.close)
 
@@ -132,18 +171,25 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Services, Claims]:
     queues = JobQueues(store.redis)
     claims = Claims(store)
     feeder = Feeder(store, queues, library, settings)
-    sources = Sources(store, partial(archived_commit, library), metrics.left_out.inc)
+    feeding = Feeding(store, feeder, library, settings, claims)
+    sources = Sources(store, partial(archived_commit, library))
     services = Services(
         settings=settings,
         admin_digest=digest(admin_token(settings).token),
         store=store,
+        grants=GrantStore(store.redis),
         queues=queues,
         library=library,
+        batches=Batches(store),
+        once=Once(store.redis),
         feeder=feeder,
+        feeding=feeding,
         sessions=Sessions(store, feeder, library, settings),
-        uploads=Uploads(store, feeder, library, settings, claims),
+        uploads=Uploads(store, feeding, library, settings, claims),
+        tus=Tus(Storage(settings.data), Limits.of(settings), library.check_room, metrics),
         archiver=Archiver(store, library, settings, claims),
         followers=Followers(sources),
+        last_frames=LastFrames(library, feeder.recent),
         metrics=metrics,
     )
     return services, claims

@@ -10,6 +10,7 @@ import asyncio
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,19 +19,26 @@ from typing import Final
 import numpy as np
 import structlog
 from anyio import BrokenWorkerProcess, to_process
-from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter
+from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
-from cellstorm import mp4
+from cellstorm import gaps, mp4
 from cellstorm.acquisitions import Acquisition, State
+from cellstorm.analysis.recording import RecordingQuality, examine
 from cellstorm.camera import DEFAULT_CAMERA
-from cellstorm.errors import AcquisitionNotFound, CellstormError, ResultNotReady, StorageFull
+from cellstorm.camera_report import CameraReport
+from cellstorm.chunks import Chunk
+from cellstorm.errors import AcquisitionNotFound, CellstormError, ResultNotReady, StorageFull, WrongState
 from cellstorm.generator import GeneratorSpec
+from cellstorm.localizations import Localizations
 from cellstorm.results import picasso
-from cellstorm.results.folder import REPORT, TABLE_HDF5, Results, write_results
+from cellstorm.results.folder import REPORT, TABLE_HDF5, VIDEO, Results, write_results
 from cellstorm.results.report import Provenance, Report
+from cellstorm.results.reproduction import in_effect, sha256_of, versions
 from cellstorm.settings import Settings
+from cellstorm.sources import open_source
 from cellstorm.store import STORE_TROUBLE, Commit, Store
 from cellstorm_server.claims import Claims
+from cellstorm_server.kept_video import kept_chunks
 from cellstorm_server.library import Library
 
 log = structlog.get_logger()
@@ -43,7 +51,7 @@ _UNWRITABLE: Final = "the results could not be written yet; the server's log tel
 _ARCHIVED_POSITION: Final = "0-1"
 _DESCRIPTION: Final = TypeAdapter(dict[str, JsonValue])
 _TIMES: Final = ("started_at", "newest_received_at", "last_commit_at")
-_FACTS_ASKED: Final = (*_TIMES, "source", "next_frame", "generator")
+_FACTS_ASKED: Final = (*_TIMES, "source", "camera_report", "next_frame", "generator", "reprocessed_from")
 _KEPT_COUNTERS: Final = {
     "frame_width",
     "frame_height",
@@ -53,11 +61,14 @@ _KEPT_COUNTERS: Final = {
     "frames_lost",
     "frames_damaged",
     "frames_processed",
+    "frames_left_out",
     "localizations",
     "chunks_received",
     "chunks_processed",
     "resolution_nm",
+    "drift_nm",
     "error",
+    "notice",
 }
 """What of an acquisition goes back into the store as it is."""
 
@@ -100,21 +111,49 @@ def write_archive(places: Places, acquisition_id: str) -> None:
     """
     store, library = Store.connect(places.redis_url), places.library()
     acquisition = store.get(acquisition_id)
-    widefield = store.widefield(acquisition_id).counts
+    sums = store.widefield(acquisition_id)
+    widefield = sums.counts
     if acquisition.roi is None:
         raise ResultNotReady("not one frame could be used; start a new acquisition")
     if widefield is None:
         widefield = np.zeros((acquisition.roi.height, acquisition.roi.width), np.uint32)
+    video = _joined_video(library, acquisition_id)
+    table = store.localizations(acquisition_id)
+    provenance = _provenance(store, library, acquisition, video or library.upload(acquisition_id))
     results = Results(
-        localizations=store.localizations(acquisition_id),
+        localizations=table,
         widefield_sum=widefield,
         frame_count=int(store.field(acquisition_id, "next_frame") or 0),
-        provenance=_provenance(store, library, acquisition),
+        provenance=provenance,
+        map_sum=sums.maps,
+        recording=_examined(library, acquisition, provenance, table),
     )
-    write_results(library.results(acquisition_id), results, video=_joined_video(library, acquisition_id))
+    write_results(library.results(acquisition_id), results, video=video)
     _joined_path(library, acquisition_id).unlink(missing_ok=True)
-    _tell_resolution(library, store, acquisition_id)
+    _tell_findings(library, store, acquisition_id)
     _write_record(library, store, acquisition_id)
+
+
+def _examined(
+    library: Library, acquisition: Acquisition, provenance: Provenance, table: Localizations
+) -> RecordingQuality | None:
+    """What the kept recording shows beside its localizations; None where none is kept here."""
+    parts, upload = library.parts(acquisition.id), library.upload(acquisition.id)
+    if not parts and not upload.exists():
+        return None
+    chunks = kept_chunks(parts, 0) if parts else _chunks_of(upload, acquisition.settings.frame_rate)
+    examiner = examine(chunks, provenance.roi, acquisition.chunks_received, acquisition.settings.frames)
+    return examiner.facts(
+        table,
+        camera=provenance.camera,
+        pixel_size_nm=provenance.pixel_size_nm,
+        is_network=provenance.generator.output != "counts",
+    )
+
+
+def _chunks_of(upload: Path, frame_rate: float | None) -> Iterator[Chunk]:
+    # Opened only when it is asked for, like the kept parts.
+    yield from open_source(upload, frame_rate=frame_rate).chunks()
 
 
 def _joined_path(library: Library, acquisition_id: str) -> Path:
@@ -130,8 +169,9 @@ def _joined_video(library: Library, acquisition_id: str) -> Path | None:
     return _joined_path(library, acquisition_id)
 
 
-def _provenance(store: Store, library: Library, acquisition: Acquisition) -> Provenance:
+def _provenance(store: Store, library: Library, acquisition: Acquisition, video: Path) -> Provenance:
     assert acquisition.roi is not None
+    camera = acquisition.settings.camera or DEFAULT_CAMERA
     fields = {name: store.field(acquisition.id, name) for name in _FACTS_ASKED}
     started_at, received_at, committed_at = (float(fields[name] or 0) for name in _TIMES)
     source: dict[str, JsonValue] = {"width": acquisition.frame_width, "height": acquisition.frame_height}
@@ -144,8 +184,15 @@ def _provenance(store: Store, library: Library, acquisition: Acquisition) -> Pro
             source["bitrate_kbps"] = round(sum(part.stat().st_size for part in parts) * 8 / 1000 / recording_s, 1)
     else:
         source |= {"kind": "upload", **_DESCRIPTION.validate_json(fields["source"])}
-        fps = source.get("fps")
-        recording_s = int(fields["next_frame"] or 0) / fps if isinstance(fps, float) and fps > 0 else 0.0
+        fps, duration_s = source.get("fps"), source.get("duration_s")
+        recording_s = duration_s if isinstance(duration_s, float) else 0.0
+        if isinstance(fps, float) and fps > 0:
+            recording_s = int(fields["next_frame"] or 0) / fps
+    if video.is_file():  # not where chunks came without one
+        name = VIDEO if fields["source"] is None else str(source.get("file", video.name))
+        source |= {"file": name, "sha256": sha256_of(video)}
+    if fields["reprocessed_from"] is not None:
+        source["reprocessed_from"] = fields["reprocessed_from"]
     return Provenance(
         acquisition_id=acquisition.id,
         name=acquisition.settings.name,
@@ -155,20 +202,26 @@ def _provenance(store: Store, library: Library, acquisition: Acquisition) -> Pro
         frames_received=acquisition.frames_received,
         frames_lost=acquisition.frames_lost,
         frames_damaged=acquisition.frames_damaged,
+        gaps=acquisition.gaps,
+        camera_report=CameraReport.model_validate_json(told) if (told := fields["camera_report"]) else None,
         frames_processed=acquisition.frames_processed,
-        camera=acquisition.settings.camera or DEFAULT_CAMERA,
+        frames_left_out=acquisition.frames_left_out,
+        camera=camera,
         roi=acquisition.roi,
         pixel_size_nm=acquisition.settings.pixel_size_nm,
         generator=GeneratorSpec.model_validate_json(fields["generator"] or ""),
+        settings=in_effect(acquisition.settings, acquisition.roi, camera),
+        versions=versions(),
         recording_s=recording_s if recording_s > 0 else None,
         processing_s=committed_at - started_at if committed_at > started_at > 0 else None,
     )
 
 
-def _tell_resolution(library: Library, store: Store, acquisition_id: str) -> None:
-    report = Report.model_validate_json((library.results(acquisition_id) / REPORT).read_bytes())
-    if report.analysis.resolution_nm is not None:
-        store.set_fields(acquisition_id, resolution_nm=report.analysis.resolution_nm)
+def _tell_findings(library: Library, store: Store, acquisition_id: str) -> None:
+    """What was measured of the complete table takes the place of what was measured on the way."""
+    analysis = Report.model_validate_json((library.results(acquisition_id) / REPORT).read_bytes()).analysis
+    findings = {"resolution_nm": analysis.resolution_nm, "drift_nm": analysis.drift_total_nm}
+    store.set_fields(acquisition_id, **{name: value for name, value in findings.items() if value is not None})
 
 
 def _write_record(library: Library, store: Store, acquisition_id: str) -> None:
@@ -201,7 +254,11 @@ def restore(store: Store, library: Library) -> list[str]:
         path = library.folder(acquisition_id) / _RECORD
         if acquisition_id in known or not path.is_file():
             continue
-        record = Record.model_validate_json(path.read_bytes())
+        try:
+            record = Record.model_validate_json(path.read_bytes())
+        except ValidationError as error:  # one that cannot be read keeps no gateway from starting
+            log.error("acquisition not restored", acquisition=acquisition_id, error=str(error).splitlines()[0])
+            continue
         _put_back(store, record)
         restored.append(acquisition_id)
     return restored
@@ -213,7 +270,13 @@ def _put_back(store: Store, record: Record) -> None:
     at_its_time = Store(store.redis, clock=lambda: created_at)
     at_its_time.create(acquisition.id, acquisition.settings, owner="", token_digest=record.token_digest)
     facts = acquisition.model_dump(mode="json", include=_KEPT_COUNTERS, exclude_none=True)
-    store.set_fields(acquisition.id, **facts, state=State.FINISHED.value, generator=record.generator.model_dump_json())
+    store.set_fields(
+        acquisition.id,
+        **facts,
+        gaps=gaps.to_json(acquisition.gaps),
+        state=State.FINISHED.value,
+        generator=record.generator.model_dump_json(),
+    )
 
 
 def archived_commit(library: Library, acquisition: Acquisition) -> Commit:
@@ -251,6 +314,13 @@ class Archiver:
         if await asyncio.to_thread(self._is_ready, key) and await asyncio.to_thread(self._claims.take, _claim(key)):
             self._tasks[key] = asyncio.create_task(self._archive(key), name=f"archive {key}")
 
+    async def cancel(self, acquisition_id: str) -> None:
+        """Stop writing its results, and wait until nothing is written any more."""
+        if task := self._tasks.get(acquisition_id):
+            task.cancel()
+            await asyncio.wait({task})
+        self._again_at.pop(acquisition_id, None)
+
     async def shutdown(self) -> None:
         """Leave what is not written to whoever comes next."""
         for task in self._tasks.values():
@@ -273,7 +343,7 @@ class Archiver:
                 await to_process.run_sync(write_archive, Places.of(self._settings), acquisition_id, cancellable=True)
             await asyncio.to_thread(self._finish, acquisition_id)
             log.info("archived", acquisition=acquisition_id)
-        except AcquisitionNotFound:  # deleted meanwhile, and perhaps written to after that
+        except (AcquisitionNotFound, WrongState):  # deleted or cancelled meanwhile, and perhaps written to after that
             await asyncio.to_thread(self._library.delete, acquisition_id)
         except (CellstormError, BrokenWorkerProcess, *STORE_TROUBLE, OSError) as error:
             await self._put_off(acquisition_id, error)
@@ -289,7 +359,10 @@ class Archiver:
         for part in self._library.parts(acquisition_id):  # the results hold them, joined
             part.unlink()
         for leftover in self._library.folder(acquisition_id).glob(".*"):  # of a gateway that was killed while writing
-            shutil.rmtree(leftover, ignore_errors=True)
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
         self._again_at.pop(acquisition_id, None)
 
     async def _put_off(self, acquisition_id: str, error: Exception) -> None:

@@ -10,17 +10,18 @@ from typing import Final
 
 import structlog
 
-from cellstorm.acquisitions import Acquisition, State
-from cellstorm.errors import AcquisitionNotFound, CellstormError
+from cellstorm.acquisitions import OVER, Acquisition, State
+from cellstorm.errors import AcquisitionNotFound, CellstormError, WrongState
 from cellstorm.store import STORE_TROUBLE
 from cellstorm_server.claims import Claims
+from cellstorm_server.measuring import Measuring
 from cellstorm_server.reaper import Reaper
 from cellstorm_server.services import Services
+from cellstorm_server.tus.destination import Recordings
 
 log = structlog.get_logger()
 
 _ROUND_S: Final = 0.5
-_OVER: Final = (State.FINISHED, State.FAILED)
 _SILENT_FACTOR: Final = 3
 
 
@@ -30,12 +31,15 @@ class Background:
     def __init__(self, services: Services, claims: Claims) -> None:
         reaper = Reaper(services.store, services.queues, claims.holder)
         upkeep = Upkeep(services)
+        measuring = Measuring(services.store, services.followers)
         self._rounds: dict[str, Callable[[], Awaitable[object]]] = {
             "reap": lambda: asyncio.to_thread(reaper.sweep, time.time()),
             "drain": partial(asyncio.to_thread, services.feeder.drain),
             "claims": partial(asyncio.to_thread, claims.renew),
             "upkeep": upkeep.round,
+            "measuring": measuring.round,
             "followers": partial(_drop_idle, services),
+            "uploads": partial(services.tus.sweep, Recordings(services)),
         }
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -74,23 +78,26 @@ class Upkeep:
 
     async def round(self) -> None:
         """Once over all acquisitions that are not settled."""
-        for acquisition_id in await asyncio.to_thread(self._unsettled):
+        for acquisition in await asyncio.to_thread(self._unsettled):
             try:
-                await self._look_after(await asyncio.to_thread(self._services.store.get, acquisition_id))
-            except AcquisitionNotFound:  # being made or deleted, or lost with Redis
+                await self._look_after(acquisition)
+            except (AcquisitionNotFound, WrongState):  # deleted meanwhile, or it has become something else
                 continue
 
-    def _unsettled(self) -> list[str]:
+    def _unsettled(self) -> list[Acquisition]:
         there = set(self._services.library.ids())
         self._settled &= there
-        return sorted(there - self._settled)
+        return self._services.store.get_all(sorted(there - self._settled))
 
     async def _look_after(self, acquisition: Acquisition) -> None:
         services = self._services
-        if acquisition.state in _OVER:
-            self._settled.add(acquisition.id)
+        if acquisition.state in OVER:
+            if acquisition.state is not State.FAILED:  # which may be tried again
+                self._settled.add(acquisition.id)
         elif acquisition.state is State.PROCESSING:
             await services.archiver.consider(acquisition)
+        elif acquisition.state is State.WAITING and not acquisition.chunks_received:
+            return  # for its first frame, and a batch may have a thousand of them
         elif await asyncio.to_thread(services.store.field, acquisition.id, "live") == "1":
             await self._look_after_live(acquisition)
         elif acquisition.state is State.RECEIVING:

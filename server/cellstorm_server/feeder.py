@@ -1,30 +1,31 @@
 """Hands chunks to the store and asks for them to be localized; what the store has no room for waits on disk.
 
 A live chunk is never refused: over the budget, or while Redis is away, it is spooled, and follows in its order when there
-is room. A batch upload waits instead. All calls block; the gateway makes them in threads.
+is room. A recording waits instead. All calls block; the gateway makes them in threads.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections import defaultdict
 from pathlib import Path
 
 import structlog
 
+from cellstorm.acquisitions import Priority
 from cellstorm.chunks import Chunk
 from cellstorm.errors import AcquisitionNotFound, StorageFull, StoreUnavailable
 from cellstorm.settings import Settings
 from cellstorm.store import STORE_TROUBLE, PutOutcome, Store
 from cellstorm_server.kept_video import kept_chunks
 from cellstorm_server.library import Library
+from cellstorm_server.locks import Locks
 from cellstorm_server.queueing import JobQueues
+from cellstorm_server.recent_chunks import RecentChunks
 
 log = structlog.get_logger()
 
 _ROOM_CHECK_S = 1.0
-_WAIT_S = 0.1
 
 
 class Feeder:
@@ -35,9 +36,12 @@ class Feeder:
         self._queues = queues
         self._library = library
         self._settings = settings
-        self._locks: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._locks = Locks(threading.Lock)
+        self.recent = RecentChunks()
         self._has_room = True
         self._room_checked_at = 0.0
+        self._workers = 0
+        self._workers_counted_at = 0.0
 
     def put(self, acquisition_id: str, chunk: Chunk) -> None:
         """Take a live chunk, for good: when this returns it is in the store or on disk.
@@ -49,24 +53,28 @@ class Feeder:
         StorageFull
             If the chunk must wait and the disk has no room.
         """
-        with self._locks[acquisition_id]:
+        with self._locks.of(acquisition_id):
             if self.spooled(acquisition_id) or not self._offer(acquisition_id, chunk, live=True):
                 self._spool(acquisition_id, chunk)
 
-    def put_waiting(self, acquisition_id: str, chunk: Chunk, *, stop: threading.Event) -> None:
-        """Take a chunk of an upload as soon as there is room; returns early when `stop` is set.
+    def put_recorded(self, acquisition_id: str, chunk: Chunk, priority: Priority) -> bool:
+        """Take a chunk of a recording if there is room; whether it was taken.
 
         Raises
         ------
         AcquisitionNotFound
-            If the acquisition was deleted.
+            If the acquisition was deleted or cancelled.
         StoreUnavailable
-            If the store has lost earlier chunks: feed the upload from its beginning again.
+            If the store has lost earlier chunks: read the recording from its beginning again.
         """
-        while not stop.is_set():
-            if self._offer(acquisition_id, chunk, live=False):
-                return
-            stop.wait(_WAIT_S)
+        return self._offer(acquisition_id, chunk, live=False, priority=priority)
+
+    def workers(self) -> int:
+        """How many there are, as of a second ago."""
+        if time.monotonic() - self._workers_counted_at > _ROOM_CHECK_S:
+            self._workers = self._queues.workers()
+            self._workers_counted_at = time.monotonic()
+        return self._workers
 
     def spooled(self, acquisition_id: str) -> list[Path]:
         """Chunks that wait on disk, oldest first."""
@@ -74,7 +82,7 @@ class Feeder:
 
     def next_position(self, acquisition_id: str) -> tuple[int, int]:
         """Number and first frame of the chunk that comes next."""
-        with self._locks[acquisition_id]:
+        with self._locks.of(acquisition_id):
             if waiting := self.spooled(acquisition_id):
                 header = Chunk.from_bytes(waiting[-1].read_bytes()).header
                 return header.number + 1, header.next_frame
@@ -100,17 +108,17 @@ class Feeder:
                 try:
                     self._drain(acquisition_id)
                 except AcquisitionNotFound:
-                    self._locks.pop(acquisition_id, None)
+                    continue
 
     def _drain(self, acquisition_id: str) -> None:
-        with self._locks[acquisition_id]:
+        with self._locks.of(acquisition_id):
             for path in self.spooled(acquisition_id):
                 if not self._offer(acquisition_id, Chunk.from_bytes(path.read_bytes()), live=True):
                     return
                 path.unlink()
                 self._tell_spooled(acquisition_id)
 
-    def _offer(self, acquisition_id: str, chunk: Chunk, *, live: bool) -> bool:
+    def _offer(self, acquisition_id: str, chunk: Chunk, *, live: bool, priority: Priority = Priority.NORMAL) -> bool:
         """Whether the store has the chunk now, or had it before."""
         try:
             outcome = self._put(acquisition_id, chunk)
@@ -118,14 +126,15 @@ class Feeder:
                 self._put_lost(acquisition_id, chunk.header.number)
                 outcome = self._put(acquisition_id, chunk)
             if outcome == "stored":
-                self._queues.enqueue(acquisition_id, chunk.header.number, live=live)
+                self.recent.keep(acquisition_id, chunk)
+                self._queues.enqueue(acquisition_id, chunk.header.number, live=live, priority=priority)
         except STORE_TROUBLE as error:
             # The chunk may be in the store all the same; offering it again tells ("known").
             log.warning("store away", acquisition=acquisition_id, error=str(error))
             self._room_checked_at = 0.0
             return False
         if outcome == "gone":
-            raise AcquisitionNotFound(f"acquisition {acquisition_id} was deleted while it was receiving")
+            raise AcquisitionNotFound(f"acquisition {acquisition_id} was deleted or cancelled while it was receiving")
         if outcome == "early":
             raise StoreUnavailable("Redis has lost chunks of this acquisition; they are read again")
         return outcome != "full"

@@ -17,7 +17,7 @@ from rq import Queue, Worker
 
 from cellstorm import zoo
 from cellstorm.acquisitions import Acquisition, State
-from cellstorm.errors import AcquisitionNotFound, CellstormError
+from cellstorm.errors import CellstormError
 from cellstorm.jobs import QUEUES
 from cellstorm.store import STORE_TROUBLE
 from cellstorm_server.services import Current, Services
@@ -96,6 +96,9 @@ class StoreCollector(Collector):
         services = self._services
         yield _gauge("viewers", "Viewers of live images on this gateway", services.followers.viewers)
         yield _gauge("sessions", "Phones that publish to this gateway", len(services.sessions.active))
+        unfinished, held = services.tus.unfinished()
+        yield _gauge("uploads_unfinished", "Resumable uploads that are under way or left alone", unfinished)
+        yield _gauge("uploads_unfinished_bytes", "Bytes that they hold", held)
         try:
             acquisitions = self._acquisitions()
             waiting = {name: Queue(name, connection=services.store.redis).count for name in QUEUES}
@@ -114,13 +117,8 @@ class StoreCollector(Collector):
             )
 
     def _acquisitions(self) -> list[Acquisition]:
-        store, found = self._services.store, []
-        for acquisition_id in store.ids()[:_MAX_COUNTED]:
-            try:
-                found.append(store.get(acquisition_id))
-            except AcquisitionNotFound:  # deleted just now
-                continue
-        return found
+        store = self._services.store
+        return store.get_all(store.ids()[:_MAX_COUNTED])
 
 
 def _gauge(name: str, meaning: str, value: float) -> Metric:

@@ -47,7 +47,7 @@ class Library:
 
     def create(self, acquisition_id: str) -> None:
         """Make the acquisition's folder."""
-        self.folder(acquisition_id).mkdir(parents=True)
+        self.folder(acquisition_id).mkdir(parents=True, exist_ok=True)
 
     def delete(self, acquisition_id: str) -> None:
         """Remove all its files; absent ones are no error."""

@@ -7,16 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, Header, Query, WebSocket, WebSocketDisconnect
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from cellstorm.acquisitions import State
+from cellstorm.acquisitions import OVER, State
 from cellstorm.errors import AcquisitionNotFound, CellstormError
 from cellstorm.store import STORE_TROUBLE
-from cellstorm_server.access import SUBPROTOCOL, AcquisitionId, require_access
+from cellstorm_server.access import SUBPROTOCOL, AcquisitionId
 from cellstorm_server.follower import Follower
 from cellstorm_server.problems import as_problem
 from cellstorm_server.services import Current
+from cellstorm_server.viewers import Wish
 
 router = APIRouter(prefix="/acquisitions/{acquisition_id}", tags=["live view"])
 
@@ -25,19 +26,29 @@ _STORE_AWAY_S: Final = 1.0
 
 
 @router.websocket("/live")
-async def live(acquisition_id: str, websocket: WebSocket, services: Current) -> None:
-    """All localizations so far, then what is new as it comes (cellstorm.messages)."""
+async def live(
+    acquisition_id: AcquisitionId,
+    websocket: WebSocket,
+    services: Current,
+    history: Annotated[int, Query(ge=0)] = 0,
+    rows: Annotated[int, Query(ge=0)] = 0,
+    newest: Annotated[int | None, Query(gt=0)] = None,
+) -> None:
+    """All localizations so far, then what is new as it comes (cellstorm.messages).
+
+    Whoever comes back tells the `history` and how many `rows` it has of it, and is sent what follows them. Whoever cannot
+    hold everything asks for the `newest` rows.
+    """
     try:
-        await require_access(services, acquisition_id, websocket)
         services.followers.require_place()
         follower = services.followers.of(acquisition_id)
-        await follower.read()
+        await follower.begin()
     except CellstormError as error:
         await websocket.send_denial_response(as_problem(error))
         return
     chosen = SUBPROTOCOL if SUBPROTOCOL in websocket.scope.get("subprotocols", []) else None
     await websocket.accept(subprotocol=chosen)
-    sending = asyncio.create_task(_send(websocket, follower))
+    sending = asyncio.create_task(_send(websocket, follower, Wish(history, rows, newest)))
     leaving = asyncio.create_task(_until_left(websocket))
     try:
         await asyncio.wait({sending, leaving}, return_when=asyncio.FIRST_COMPLETED)
@@ -49,11 +60,11 @@ async def live(acquisition_id: str, websocket: WebSocket, services: Current) -> 
         sending.result()
 
 
-async def _send(websocket: WebSocket, follower: Follower) -> None:
+async def _send(websocket: WebSocket, follower: Follower, wish: Wish) -> None:
     with suppress(WebSocketDisconnect):
-        async with follower.watch() as (viewer, opening):
+        async with follower.watch(wish) as (opening, messages):
             await websocket.send_text(opening)
-            async for message in viewer.messages(follower.view):
+            async for message in messages:
                 if isinstance(message, bytes):
                     await websocket.send_bytes(message)
                 else:
@@ -81,10 +92,11 @@ async def events(
     """The acquisition whenever it has changed; `state` where its state is another, `progress` otherwise.
 
     Each event tells all there is to know, so that resuming after `Last-Event-ID` needs the newest one only. The stream ends
-    with the acquisition; a client that is told `finished` or `failed` need not come back.
+    with the acquisition; a client that is told `finished`, `failed` or `cancelled` need not come back.
     """
-    seen, state = last_event_id, None
-    while state not in (State.FINISHED, State.FAILED) and not services.followers.is_closed:
+    seen: str | None = last_event_id
+    state: State | None = None
+    while state not in OVER and not services.followers.is_closed:
         try:
             view = await follower.read(max_age_s=EVENT_POLL_S)
         except AcquisitionNotFound:
@@ -93,7 +105,7 @@ async def events(
             await asyncio.sleep(_STORE_AWAY_S)
             continue
         acquisition = view.acquisition
-        is_over = acquisition.state in (State.FINISHED, State.FAILED)
+        is_over = acquisition.state in OVER
         if view.event != seen or is_over:
             kind = "progress" if acquisition.state is state else "state"
             yield ServerSentEvent(data=acquisition, event=kind, id=view.event)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from prometheus_client import CollectorRegistry, Counter
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "POST", "PUT", "PATCH", "DELETE"})
 
 
 class Metrics:
@@ -17,15 +21,21 @@ class Metrics:
             ["method", "route", "status"],
             registry=self.registry,
         )
-        self.left_out = Counter(
-            "cellstorm_viewer_messages_left_out",
-            "Live messages that slow viewers had replaced by a snapshot.",
+        self.uploads = Counter(
+            "cellstorm_uploads",
+            "Resumable uploads that are over: taken, refused, expired or terminated.",
+            ["outcome"],
+            registry=self.registry,
+        )
+        self.upload_bytes = Counter(
+            "cellstorm_upload_bytes",
+            "Bytes of resumable uploads that were received and kept.",
             registry=self.registry,
         )
 
 
 class CountRequests:
-    """Counts answers by the route's template: ids would make a series each."""
+    """Counts answers by the route's template: ids would make a series each, and so would methods that somebody invents."""
 
     def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
         self._app = app
@@ -39,7 +49,8 @@ class CountRequests:
         async def counted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 route = getattr(scope.get("route"), "path", "")
-                self._metrics.requests.labels(scope["method"], route, str(message["status"])).inc()
+                method = scope["method"] if scope["method"] in _METHODS else "other"
+                self._metrics.requests.labels(method, route, str(message["status"])).inc()
             await send(message)
 
         await self._app(scope, receive, counted)

@@ -1,13 +1,15 @@
-"""Route for the zoo: which generators there are."""
+"""Routes for the zoo: which generators there are, and their weights for devices that reconstruct by themselves."""
 
 from __future__ import annotations
 
 import asyncio
 
 from fastapi import APIRouter
+from fastapi.responses import FileResponse
 from pydantic import BaseModel, Field
 
 from cellstorm import zoo
+from cellstorm.errors import ModelUnavailable
 from cellstorm.generator import GeneratorSpec
 from cellstorm_server.services import Current, Services
 
@@ -26,6 +28,16 @@ class Model(BaseModel):
 async def list_models(services: Current) -> list[Model]:
     """The generators that an acquisition may name, with their cards."""
     return await asyncio.to_thread(_models, services)
+
+
+@router.get("/models/{name}/weights.onnx", response_class=FileResponse)
+async def weights(name: str, services: Current) -> FileResponse:
+    """A generator's weights, as its specification's SHA-256 says."""
+    entry = await asyncio.to_thread(zoo.entry, name, services.settings.zoo)
+    if entry.spec.sha256 is None:
+        raise ModelUnavailable(f"generator {name} has no network, hence no weights; choose another")
+    path = await asyncio.to_thread(entry.weights_path)
+    return FileResponse(path, media_type="application/octet-stream", headers={"ETag": f'"{entry.spec.sha256}"'})
 
 
 def _models(services: Services) -> list[Model]:

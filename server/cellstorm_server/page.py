@@ -8,11 +8,11 @@ from typing import Final
 
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse, Response
-from fastapi.staticfiles import StaticFiles
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cellstorm.settings import Settings
+from cellstorm_server.page_files import PageFiles
 
 _INDEX: Final = "index.html"
 _NOT_BUILT: Final = """<!doctype html>
@@ -26,10 +26,13 @@ _FOR_ALL: Final = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "X-Frame-Options": "DENY",
+    # Isolated from all other pages, so that the generator may run on several cores of the phone.
     "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
     "Permissions-Policy": "camera=(self), microphone=(), geolocation=()",
     "Content-Security-Policy": (
-        "default-src 'self'; connect-src 'self'; img-src 'self' blob: data:; media-src 'self' blob: mediastream:; "
+        "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; img-src 'self' blob: data:; "
+        "media-src 'self' blob: mediastream:; "
         "worker-src 'self' blob:; style-src 'self'; object-src 'none'; base-uri 'none'; "
         "form-action 'self'; frame-ancestors 'none'"
     ),
@@ -47,7 +50,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
     """Serve the page at `/`, behind all other routes."""
     folder = page_folder(settings)
     if folder is not None:
-        app.mount("/", StaticFiles(directory=folder, html=True), name="page")
+        app.mount("/", PageFiles(directory=folder, html=True), name="page")
         return
 
     @app.get("/", include_in_schema=False)

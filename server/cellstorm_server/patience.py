@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
 
@@ -13,12 +14,16 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from cellstorm.errors import TooLarge
 from cellstorm_server.problems import as_problem, problem
+from cellstorm_server.tus.override import is_upload_path
+from cellstorm_server.urls import VIDEO
 
 HEADERS_S: Final = 10.0
 """For a request's headers, from their first byte to their last."""
 BODY_S: Final = 10.0
 UPLOAD_S: Final = 30.0
 """Between two pieces of a body."""
+WHOLE_BODY_S: Final = 30.0
+"""From a body's first piece to its last, of all requests but uploads: who may do what is asked only then."""
 MAX_BODY_BYTES: Final = 256 * 1024
 """Of all requests but uploads."""
 
@@ -57,28 +62,32 @@ class ImpatientProtocol(H11Protocol):
             self._deadline = None
 
 
-class GuardBodies:
-    """Answers 408 to a request whose body stops coming, and 413 to one whose body is too large.
+@dataclass(frozen=True, slots=True)
+class BodyLimits:
+    """Of one body: seconds between two pieces, seconds and bytes in all. None is no limit."""
 
-    Uploads (PUT) may take longer between two pieces, and know their own limit. FastAPI has a limit too, but answers it
-    with plain text.
+    piece_s: float = BODY_S
+    whole_s: float | None = WHOLE_BODY_S
+    max_bytes: int | None = MAX_BODY_BYTES
+
+
+class GuardBodies:
+    """Answers 408 to a request whose body stops coming or drips, and 413 to one whose body is too large.
+
+    Uploads may take longer between two pieces, take as long as they like in all, and know their own limit. FastAPI has a
+    limit too, but answers it with plain text.
     """
 
-    def __init__(
-        self, app: ASGIApp, body_s: float = BODY_S, upload_s: float = UPLOAD_S, max_body_bytes: int = MAX_BODY_BYTES
-    ) -> None:
+    def __init__(self, app: ASGIApp, limits: BodyLimits = BodyLimits(), upload_s: float = UPLOAD_S) -> None:
         self._app = app
-        self._body_s = body_s
-        self._upload_s = upload_s
-        self._max_body_bytes = max_body_bytes
+        self._limits = limits
+        self._upload_limits = BodyLimits(piece_s=upload_s, whole_s=None, max_bytes=None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        is_upload = scope["method"] == "PUT"
-        patience_s = self._upload_s if is_upload else self._body_s
-        exchange = _Exchange(receive, send, patience_s, None if is_upload else self._max_body_bytes)
+        exchange = _Exchange(receive, send, self._upload_limits if _is_upload(scope) else self._limits)
         exchange.check_length(Headers(scope=scope).get("content-length", ""))
         if exchange.refusal is None:
             try:
@@ -93,11 +102,13 @@ class GuardBodies:
 class _Exchange:
     """One request and its answer. To the application a refused request looks like one whose client has gone."""
 
-    def __init__(self, receive: Receive, send: Send, patience_s: float, max_body_bytes: int | None) -> None:
+    def __init__(self, receive: Receive, send: Send, limits: BodyLimits) -> None:
         self._receive = receive
         self._send = send
-        self._patience_s = patience_s
-        self._bytes_left = max_body_bytes
+        self._piece_s = limits.piece_s
+        self._bytes_left = limits.max_bytes
+        self._clock = asyncio.get_running_loop().time
+        self._deadline = None if limits.whole_s is None else self._clock() + limits.whole_s
         self._is_complete = False
         self.refusal: Response | None = None
         self.is_answered = False
@@ -111,7 +122,7 @@ class _Exchange:
         if self._is_complete:
             return await self._receive()
         try:
-            message = await asyncio.wait_for(self._receive(), self._patience_s)
+            message = await asyncio.wait_for(self._receive(), self._patience_s())
         except TimeoutError:
             return self._refuse(_stalled())
         if self._bytes_left is not None:
@@ -120,6 +131,9 @@ class _Exchange:
                 return self._refuse(_too_large())
         self._is_complete = not message.get("more_body", False)
         return message
+
+    def _patience_s(self) -> float:
+        return self._piece_s if self._deadline is None else min(self._piece_s, self._deadline - self._clock())
 
     async def send(self, message: Message) -> None:
         if self.refusal is not None and not self.is_answered:
@@ -134,6 +148,12 @@ class _Exchange:
         return {"type": "http.disconnect"}
 
 
+def _is_upload(scope: Scope) -> bool:
+    """Not every PUT: a body of JSON is held in memory, before anybody asks who has sent it."""
+    path = scope["path"]
+    return (scope["method"] == "PUT" and path.endswith(VIDEO)) or is_upload_path(path)
+
+
 def _stalled() -> Response:
     status = HTTPStatus.REQUEST_TIMEOUT
     detail = "the request stopped coming; check the connection and send it again"
@@ -141,4 +161,4 @@ def _stalled() -> Response:
 
 
 def _too_large() -> Response:
-    return as_problem(TooLarge("the request's body is too large; only uploads, by PUT, may be long"))
+    return as_problem(TooLarge("the request's body is too large; only uploads may be long"))

@@ -1,56 +1,70 @@
-"""Looks into an uploaded file. Apart from `uploads`, for it runs in a process of its own, which should start quickly."""
+"""Looks into an uploaded file in a process of its own (cellstorm.sources.probe): a hostile one may end that, and that alone."""
 
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from anyio import BrokenWorkerProcess, to_process
+from pydantic import ValidationError
 
 from cellstorm.errors import InvalidVideo
-from cellstorm.sources import SourceDescription, open_source
+from cellstorm.sources.probe import Finding, Probe, Refusal
 
-_PROBE_S: Final = 60.0
-
-
-@dataclass(frozen=True, slots=True)
-class Probe:
-    """What a file says of itself."""
-
-    width: int
-    height: int
-    frame_count_estimate: int | None
-    description: SourceDescription
+_PROBE_S: Final = 90.0
+"""By the wall clock: the processor's time has a limit of its own."""
+_AT_ONCE: Final = 2
+_KEPT_VARIABLES: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
+"""The process gets no secret that lies in the environment."""
 
 
-def probe(path: Path) -> Probe:
-    """Blocks. What lies in a file whose first chunk can be read.
+class Prober:
+    """Looks into a few files at once; the others wait."""
 
-    Raises
-    ------
-    InvalidVideo
-        If it cannot be read, or not one frame can be had.
-    """
-    source = open_source(path)
-    next(source.chunks())
-    width, height = source.frame_size
-    return Probe(width, height, source.frame_count_estimate, source.description)
+    def __init__(self, patience_s: float = _PROBE_S) -> None:
+        self._patience_s = patience_s
+        self._places = asyncio.Semaphore(_AT_ONCE)
 
+    async def probe(self, path: Path, frame_rate: float | None = None) -> Probe:
+        """What lies in a file.
 
-async def probe_apart(path: Path) -> Probe:
-    """As `probe`, in another process: a hostile file may end that one, and it alone.
+        Raises
+        ------
+        InvalidVideo
+            If it cannot be read, or looking into it took too much time or memory, or ended the process.
+        """
+        async with self._places:
+            found = await self._apart(path, frame_rate)
+        if isinstance(found, Refusal):
+            raise found.error()
+        return found
 
-    Raises
-    ------
-    InvalidVideo
-        Also if the process died or took too long.
-    """
-    try:
-        async with asyncio.timeout(_PROBE_S):
-            return await to_process.run_sync(probe, path, cancellable=True)
-    except TimeoutError as error:
-        raise InvalidVideo("the file took too long to look into; convert it to H.264 in MP4, and try again") from error
-    except BrokenWorkerProcess as error:
-        raise InvalidVideo("the file cannot be read; convert it to H.264 in MP4, and try again") from error
+    async def _apart(self, path: Path, frame_rate: float | None) -> Probe | Refusal:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "cellstorm.sources.probe",
+            str(path),
+            "" if frame_rate is None else str(frame_rate),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env={name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ},
+        )
+        try:
+            async with asyncio.timeout(self._patience_s):
+                printed, _ = await process.communicate()
+            return Finding.model_validate_json(printed).found
+        except TimeoutError as error:
+            raise InvalidVideo(
+                "the file took too long to look into; convert it to H.264 in MP4, and try again"
+            ) from error
+        except ValidationError as error:
+            raise InvalidVideo("the file cannot be read; convert it to H.264 in MP4, and try again") from error
+        finally:
+            with suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

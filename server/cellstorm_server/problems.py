@@ -9,15 +9,18 @@ from http import HTTPStatus
 from typing import Any, Final
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, WebSocket
 from fastapi.exceptions import RequestValidationError
+from fastapi.requests import HTTPConnection
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
+from starlette.websockets import WebSocketState
 
 from cellstorm import errors
 from cellstorm.store import STORE_TROUBLE
+from cellstorm_server.tus.protocol import TusError
 
 log = structlog.get_logger()
 
@@ -48,11 +51,15 @@ STATUS: Final[dict[type[errors.CellstormError], HTTPStatus]] = {
     errors.InvalidOffer: HTTPStatus.BAD_REQUEST,
     errors.NoUsableCodec: HTTPStatus.NOT_ACCEPTABLE,
     errors.NotAllowed: HTTPStatus.UNAUTHORIZED,
+    errors.Forbidden: HTTPStatus.FORBIDDEN,
+    errors.CodeNotFound: HTTPStatus.NOT_FOUND,
+    errors.TooManyTries: HTTPStatus.TOO_MANY_REQUESTS,
     errors.AcquisitionNotFound: HTTPStatus.NOT_FOUND,
-    errors.SessionNotFound: HTTPStatus.NOT_FOUND,
+    errors.BatchNotFound: HTTPStatus.NOT_FOUND,
     errors.SessionReplaced: HTTPStatus.GONE,
     errors.ResultNotReady: HTTPStatus.CONFLICT,
     errors.WrongState: HTTPStatus.CONFLICT,
+    errors.KeyReused: HTTPStatus.UNPROCESSABLE_ENTITY,
     errors.TooLarge: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     errors.StorageFull: HTTPStatus.INSUFFICIENT_STORAGE,
     errors.Busy: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -62,12 +69,16 @@ STATUS: Final[dict[type[errors.CellstormError], HTTPStatus]] = {
 }
 
 _RETRY_AFTER_S: Final = "2"
+_TRIES_AGAIN_AFTER_S: Final = "60"
 _CHALLENGE: Final = 'Bearer realm="cellstorm"'
+_TUS_REFUSES: Final = "The upload cannot go on like this"
+_INNER_ERROR: Final = 1011
+"""RFC 6455, 7.4.1."""
 _STORE_AWAY: Final = "Redis does not answer or has no memory left; try again in a few seconds"
 
 
 def problem(
-    status: HTTPStatus,
+    status: int,
     kind: str,
     title: str,
     detail: str,
@@ -79,20 +90,24 @@ def problem(
     content = {
         "type": f"urn:cellstorm:problem:{kind}",
         "title": title,
-        "status": status.value,
+        "status": int(status),
         "detail": detail,
         **more,
     }
-    return JSONResponse(content, status_code=status.value, headers=headers, media_type=MEDIA_TYPE)
+    return JSONResponse(content, status_code=int(status), headers=headers, media_type=MEDIA_TYPE)
 
 
 def as_problem(error: errors.CellstormError) -> JSONResponse:
     """What a client is told of one of our errors."""
+    if isinstance(error, TusError):
+        return problem(error.status, error.kind, _TUS_REFUSES, str(error))
     kind = type(error)
     status = STATUS[kind]
     headers = {}
     if status is HTTPStatus.SERVICE_UNAVAILABLE:
         headers["Retry-After"] = _RETRY_AFTER_S
+    if status is HTTPStatus.TOO_MANY_REQUESTS:
+        headers["Retry-After"] = _TRIES_AGAIN_AFTER_S
     if status is HTTPStatus.UNAUTHORIZED:
         headers["WWW-Authenticate"] = _CHALLENGE
     title = (kind.__doc__ or kind.__name__).split("\n")[0].removesuffix(".")
@@ -103,15 +118,15 @@ def install(app: FastAPI) -> None:
     """Let `app` answer every error with a problem."""
 
     @app.exception_handler(errors.CellstormError)
-    async def ours(_: Request, error: errors.CellstormError) -> Response:
-        return as_problem(error)
+    async def ours(connection: HTTPConnection, error: errors.CellstormError) -> Response | None:
+        return await _answered(connection, as_problem(error))
 
-    async def store_away(_: Request, error: Exception) -> Response:
+    async def store_away(connection: HTTPConnection, error: Exception) -> Response | None:
         log.warning("store away", error=str(error))
-        return as_problem(errors.StoreUnavailable(_STORE_AWAY))
+        return await _answered(connection, as_problem(errors.StoreUnavailable(_STORE_AWAY)))
 
     for trouble in STORE_TROUBLE:
-        app.add_exception_handler(trouble, store_away)
+        app.exception_handler(trouble)(store_away)
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_: Request, error: RequestValidationError) -> Response:
@@ -134,6 +149,17 @@ def install(app: FastAPI) -> None:
         detail = f"something went wrong that should not; the server's log tells more under {incident}"
         status = HTTPStatus.INTERNAL_SERVER_ERROR
         return problem(status, "internal-error", status.phrase, detail, incident=incident)
+
+
+async def _answered(connection: HTTPConnection, response: Response) -> Response | None:
+    """The response; a WebSocket is sent it here, unless it is open already: then it is closed, as on any inner error."""
+    if not isinstance(connection, WebSocket):
+        return response
+    if connection.application_state is WebSocketState.CONNECTING:
+        await connection.send_denial_response(response)
+    else:
+        await connection.close(_INNER_ERROR)
+    return None
 
 
 def _validation_problem(error: RequestValidationError) -> JSONResponse:

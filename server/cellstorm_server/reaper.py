@@ -48,7 +48,9 @@ class Reaper:
 
     def _recover(self, acquisition_id: str, numbers: list[int], waiting: set[str], now: float) -> int:
         try:
-            if self._store.get(acquisition_id).state is State.FAILED:
+            acquisition = self._store.get(acquisition_id)
+            if acquisition.state is State.FAILED:
+                self._queues.withdraw(acquisition_id, numbers)
                 self._store.discard_pending(acquisition_id)
                 return 0
         except AcquisitionNotFound:  # deleted since the chunks were looked up
@@ -57,8 +59,10 @@ class Reaper:
         lost = [number for number in numbers if job_name(acquisition_id, number) not in waiting]
         # First, so that a worker which begins at once has the last word on when to ask.
         self._store.postpone(acquisition_id, numbers, now + LEASE_S)
+        if acquisition.paused:  # asked for when it is resumed
+            return 0
         for number in lost:
-            self._queues.enqueue(acquisition_id, number, live=live)
+            self._queues.enqueue(acquisition_id, number, live=live, priority=acquisition.priority)
         if lost:
             log.warning("chunks asked for again", acquisition=acquisition_id, chunks=lost)
         return len(lost)

@@ -13,16 +13,20 @@ from fastapi.requests import HTTPConnection
 
 from cellstorm.errors import Busy
 from cellstorm.settings import Settings
-from cellstorm.store import Store
+from cellstorm.store import Batches, GrantStore, Once, Store
 from cellstorm_server.feeder import Feeder
+from cellstorm_server.feeding import Feeding
 from cellstorm_server.follower import Followers
 from cellstorm_server.library import Library
 from cellstorm_server.metrics import Metrics
 from cellstorm_server.queueing import JobQueues
+from cellstorm_server.selected import SelectedTables
 
 if TYPE_CHECKING:  # these know Services themselves
     from cellstorm_server.archive import Archiver
     from cellstorm_server.ingest.sessions import Sessions
+    from cellstorm_server.last_frame import LastFrames
+    from cellstorm_server.tus.service import Tus
     from cellstorm_server.uploads import Uploads
 
 _RENDERS_AT_ONCE: Final = 2
@@ -62,15 +66,22 @@ class Services:
     settings: Settings
     admin_digest: str
     store: Store
+    grants: GrantStore
     queues: JobQueues
     library: Library
+    batches: Batches
+    once: Once
     feeder: Feeder
+    feeding: Feeding
     sessions: Sessions
     uploads: Uploads
+    tus: Tus
     archiver: Archiver
     followers: Followers
+    last_frames: LastFrames
     metrics: Metrics
     renders: Renders = field(default_factory=Renders)
+    selected: SelectedTables = field(default_factory=SelectedTables)
 
 
 def _current(connection: HTTPConnection) -> Services:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -31,12 +31,14 @@ class _Sink(io.RawIOBase):
         return taken
 
 
-def zip_pieces(files: Sequence[Path]) -> Iterator[bytes]:
-    """The ZIP of `files`, by their bare names; images and video are stored as they are, for they are compressed."""
+def zip_pieces(files: Mapping[str, Path], texts: Mapping[str, bytes] | None = None) -> Iterator[bytes]:
+    """The ZIP of `texts` and `files`, by their names in it; images and video are stored as they are: they are compressed."""
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", compresslevel=1) as archive:
-        for path in files:
-            entry = zipfile.ZipInfo.from_file(path, path.name)
+        for name, text in (texts or {}).items():
+            archive.writestr(name, text, zipfile.ZIP_DEFLATED)
+        for name, path in files.items():
+            entry = zipfile.ZipInfo.from_file(path, name)
             entry.compress_type = zipfile.ZIP_DEFLATED if path.suffix in _COMPRESSIBLE else zipfile.ZIP_STORED
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 while piece := source.read(_PIECE_BYTES):

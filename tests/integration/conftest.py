@@ -17,6 +17,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     (folder / "redis").mkdir()
     settings = {
         "CELLSTORM_MAX_UPLOAD_BYTES": str(4 * 2**20),
+        "CELLSTORM_ACQUISITION_UPLOAD_BYTES": str(6 * 2**20),
         "CELLSTORM_EXPIRE_AFTER_S": "1",
         "CELLSTORM_FINISH_AFTER_S": "1",
         "CELLSTORM_FREED_AFTER_S": "1",

@@ -86,6 +86,8 @@ def test_nothing_is_written_before_all_is_processed(gateway: Gateway, tmp_path: 
     report = json.loads((gateway.library.results(created["id"]) / "report.json").read_text())
     assert report["source"]["codec"] == "h264"
     assert report["source"]["kind"] == "upload"
+    seen = report["analysis"]["recording"]
+    assert (seen["quantiser"]["frames"], seen["quantiser"]["key_frames"], seen["frames_sampled"]) == (40, 4, 40)
     assert gateway.library.upload(created["id"]).exists()
 
 

@@ -9,7 +9,8 @@ import pytest
 
 from cellstorm.acquisitions import AcquisitionSettings, State
 from cellstorm.chunks import Chunk
-from cellstorm.errors import AcquisitionNotFound, FrameSizeChanged, StorageFull
+from cellstorm.errors import AcquisitionNotFound, FrameSizeChanged, StorageFull, WrongState
+from cellstorm.gaps import LinkGap
 from cellstorm.h264 import AccessUnit
 from cellstorm.mp4 import join
 from cellstorm.settings import Settings
@@ -42,7 +43,13 @@ class Bench:
             self.store.transition(ID, State.RECEIVING)
 
     def intake(self) -> Intake:
-        return Intake(ID, self.store, self.feeder, self.library)
+        return self.begin("session")
+
+    def begin(self, session_id: str, told: LinkGap | None = None) -> Intake:
+        intake = Intake(ID, session_id, self.store, self.feeder, self.library)
+        if told is not None:
+            intake.tell_gap(told)
+        return intake
 
     def stored(self) -> list[Chunk]:
         """Chunks in the store, by number."""
@@ -224,8 +231,34 @@ def test_a_deleted_acquisition_takes_nothing_more(bench: Bench) -> None:
 def test_a_full_disk_is_told_before_anything_is_written(redis_url: str, tmp_path: Path) -> None:
     bench = Bench(redis_url, tmp_path / "data")
     full = Library(tmp_path / "data", min_free_bytes=2**62)
-    intake = Intake(ID, bench.store, bench.feeder, full)
+    intake = Intake(ID, "session", bench.store, bench.feeder, full)
     with pytest.raises(StorageFull):
         intake.take(frames_of(recording(25)))
     assert bench.library.parts(ID) == []
     bench.store.redis.close()
+
+
+def test_frames_missed_while_the_link_was_lost_keep_their_place_and_are_counted(bench: Bench, tmp_path: Path) -> None:
+    units = recording(60)
+    first = bench.begin("one")
+    first.take(frames_of(units[:30]))
+    first.finish()
+    told = LinkGap(session_id="one", frames_sent=34, frames_missed=16, away_s=0.8)
+    second = bench.begin("two", told)
+    second.take(frames_of(units[:30], start_s=1003.0))
+    second.finish()
+
+    acquisition = bench.store.get(ID)
+    assert (acquisition.frames_received, acquisition.frames_lost) == (60, 20)
+    assert [(gap.first_frame, gap.frames_lost, gap.frames_missed) for gap in acquisition.gaps] == [(30, 20, 16)]
+    assert [chunk.header.first_frame for chunk in bench.stored()] == [0, 10, 20, 50, 60, 70]
+    again = [chunk.header.first_frame for chunk in bench.kept(tmp_path)]
+    assert again == [0, 10, 20, 50, 60, 70]
+
+
+def test_a_gap_is_told_before_the_first_frame_or_not_at_all(bench: Bench) -> None:
+    intake = bench.begin("one")
+    intake.take(frames_of(recording(10)))
+    with pytest.raises(WrongState, match="before the first"):
+        intake.tell_gap(LinkGap(session_id="zero", frames_sent=0, frames_missed=1, away_s=1.0))
+    intake.finish()

@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from cellstorm import localizations
-from cellstorm.messages import DELTA, SNAPSHOT, BinaryMessage
+from cellstorm.messages import DELTA, SNAPSHOT, BinaryMessage, as_sent
 from cellstorm.results.tables import read_table
 from tests.fakes import star_localizations
 from tests.gateway import ADMIN_TOKEN, Gateway
@@ -67,11 +67,11 @@ def test_a_viewer_gets_everything_so_far_and_then_what_is_new(gateway: Gateway) 
         assert [column["name"] for column in opening["columns"]] == [c.name for c in localizations.COLUMNS]
         snapshot = receive_binary(viewer)
         assert (snapshot.kind, snapshot.frames_processed, snapshot.end_frame) == (SNAPSHOT, 10, 10)
-        np.testing.assert_array_equal(snapshot.table, first)
+        np.testing.assert_array_equal(snapshot.table, as_sent(first))
         gateway.commit(created["id"], second)
         delta = receive_binary(viewer)
-        assert (delta.kind, delta.frames_processed, delta.end_frame, delta.left_out) == (DELTA, 20, 20, 0)
-        np.testing.assert_array_equal(delta.table, second)
+        assert (delta.kind, delta.frames_processed, delta.end_frame, delta.first_row) == (DELTA, 20, 20, 20)
+        np.testing.assert_array_equal(delta.table, as_sent(second))
         progress = receive_text(viewer)
         assert progress["kind"] == "progress"
         assert progress["acquisition"]["localizations"] == 25
@@ -90,6 +90,23 @@ def test_viewers_who_come_at_any_time_see_the_same(gateway: Gateway) -> None:
         with watching(created) as late:
             receive_text(late)
             np.testing.assert_array_equal(receive_binary(late).table, seen)
+
+
+def test_a_viewer_who_comes_back_is_sent_what_is_new_even_after_a_restart(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(20, seed=1))
+    with watching(created) as viewer:
+        receive_text(viewer)
+        before = receive_binary(viewer)
+    gateway.commit(created["id"], star_localizations(5, seed=2))
+    gateway.stop()
+    gateway.start()
+    address = f"ws{gateway.address.removeprefix('http')}{API}/{created['id']}/live?history={before.history}&rows=20"
+    with connect(address, additional_headers=bearer(created["token"]), proxy=None) as viewer:
+        receive_text(viewer)
+        after = receive_binary(viewer)
+    assert (after.kind, after.first_row, after.total_rows) == (DELTA, 20, 25)
+    np.testing.assert_array_equal(after.table, as_sent(star_localizations(5, seed=2)))
 
 
 def test_a_viewer_is_told_when_it_is_over(gateway: Gateway) -> None:
@@ -161,6 +178,15 @@ def test_events_tell_progress_and_end_with_the_acquisition(gateway: Gateway) -> 
         gateway.http.post(f"{API}/{created['id']}/finish")
         last = list(stream)[-1]
     assert (last["event"], json.loads(last["data"])["state"]) == ("state", "finished")
+
+
+def test_events_end_with_an_acquisition_that_is_cancelled(gateway: Gateway) -> None:
+    created = gateway.create()
+    with gateway.http.stream("GET", f"{API}/{created['id']}/events") as response:
+        stream = events(response)
+        assert json.loads(next(stream)["data"])["state"] == "waiting"
+        gateway.http.post(f"{API}/{created['id']}/cancel").raise_for_status()
+        assert [json.loads(event["data"])["state"] for event in stream][-1] == "cancelled"
 
 
 def test_events_resume_after_the_last_one_that_was_seen(gateway: Gateway) -> None:

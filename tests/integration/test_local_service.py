@@ -1,21 +1,24 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import socket
 import subprocess
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
+from cryptography import x509
 
 from cellstorm.errors import Busy, RuntimeUnavailable
 from cellstorm.settings import Settings
-from cellstorm_cli.machine import free_port
 from cellstorm_cli.service import LocalService, local_service
+from cellstorm_server.certificates import fingerprint
 
 
 @pytest.fixture
@@ -64,6 +67,9 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(settings: Settings)
         taken = settings.model_copy(update={"port": listener.getsockname()[1]})
         with pytest.raises(Busy, match="choose another --port"), local_service(taken):
             pass
+        taken = settings.model_copy(update={"https_host": "127.0.0.1", "https_port": listener.getsockname()[1]})
+        with pytest.raises(Busy, match="choose another --https-port"), local_service(taken):
+            pass
     assert not settings.data.exists()
 
 
@@ -75,27 +81,40 @@ def test_a_service_that_cannot_work_says_why(settings: Settings, tmp_path: Path)
     assert not [each for each in psutil.process_iter(["cmdline"]) if str(settings.data) in str(each.info["cmdline"])]
 
 
-def test_up_prints_the_admins_link_and_ends_in_good_order_on_ctrl_c(tmp_path: Path) -> None:
-    port = free_port()
+def up(folder: Path, *options: str) -> subprocess.Popen[str]:
     environment = {name: value for name, value in os.environ.items() if name != "CELLSTORM_REDIS_URL"}
-    command = (
-        sys.executable,
-        "-m",
-        "cellstorm_cli.main",
-        "up",
-        "--port",
-        str(port),
-        "--data",
-        "data",
-        "--workers",
-        "2",
-    )
-    with subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.PIPE, text=True) as up:
-        assert up.stdout is not None
-        link = next(line.strip() for line in up.stdout if "#token=" in line)
-        children = psutil.Process(up.pid).children()
-        up.send_signal(signal.SIGINT)
-        assert up.wait(60) == 0
-    assert link == f"http://127.0.0.1:{port}/#token={(tmp_path / 'data' / 'admin-token').read_text().strip()}"
+    command = (sys.executable, "-m", "cellstorm_cli.main", "up", "--port", "0", "--data", "data", *options)
+    return subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+def test_up_prints_how_to_come_in_and_ends_in_good_order_on_ctrl_c(tmp_path: Path) -> None:
+    with up(tmp_path, "--https-port", "0", "--workers", "2") as running:
+        assert running.stdout is not None
+        lines = list(takewhile(lambda line: "Ctrl-C ends it" not in line, running.stdout))
+        link = next(line.strip() for line in lines if "#token=" in line)
+        typed = next(line for line in lines if "/#/join and " in line)
+        token = (tmp_path / "data" / "admin-token").read_text().strip()
+        assert re.fullmatch(rf"http://127\.0\.0\.1:\d+/#token={token}", link)
+        code = "".join(typed.split()[-2:])
+        gateway = link.partition("/#")[0]
+        joined = httpx.post(f"{gateway}/api/v1/session", json={"code": code}).raise_for_status().json()
+        assert joined["grants"] == [{"right": "film", "acquisition_id": None}]
+        authority = x509.load_pem_x509_certificate(httpx.get(f"{gateway}/ca.crt").content)
+        assert any(line.strip().endswith(fingerprint(authority)) for line in lines)
+        assert not any(token in line for line in lines if line.strip() != link)
+        children = psutil.Process(running.pid).children()
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 0
     assert len(children) == 4
     assert not any(child.is_running() for child in children)
+
+
+def test_up_with_plain_http_is_for_this_machine_alone(tmp_path: Path) -> None:
+    with up(tmp_path, "--http") as running:
+        assert running.stdout is not None
+        lines = list(takewhile(lambda line: "Ctrl-C ends it" not in line, running.stdout))
+        assert "Only this machine reaches it.\n" in lines
+        assert not any("https://" in line for line in lines)
+        running.send_signal(signal.SIGINT)
+        assert running.wait(60) == 0
+    assert not (tmp_path / "data" / "tls").exists()

@@ -63,7 +63,7 @@ def test_the_answer_asks_for_a_high_bitrate() -> None:
             await sender.close()
             await peer.close()
 
-    assert "x-google-start-bitrate=4000;x-google-min-bitrate=2000;x-google-max-bitrate=8000" in asyncio.run(answer())
+    assert "x-google-start-bitrate=6000;x-google-min-bitrate=3500;x-google-max-bitrate=8000" in asyncio.run(answer())
 
 
 def answer_after(pattern: str, replacement: str, codec: str = "video/h264") -> None:

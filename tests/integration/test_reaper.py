@@ -63,7 +63,7 @@ def test_a_chunk_that_was_never_asked_for_is_asked_for(reaper: Reaper, store: St
     assert reaper.sweep(NOW + GRACE_S / 2) == 0
     assert reaper.sweep(NOW + GRACE_S + 0.1) == 1
     assert asked(store) == {"live": 0, "batch": 1}
-    assert queues.waiting() == {f"{ACQUISITION}/0"}
+    assert queues.waiting() == {f"{ACQUISITION}_0"}
 
 
 def test_live_chunks_are_asked_for_on_the_live_queue(reaper: Reaper, store: Store) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import tifffile
 from cellstorm import localizations
 from cellstorm.acquisitions import AcquisitionSettings, FrameRange, State
 from cellstorm.results import picasso
-from cellstorm.results.folder import RESULT_NAMES, TABLE_HDF5, VIDEO, WIDEFIELD_TIFF
+from cellstorm.results.folder import FOLDER_NAMES, MAPS_TIFF, RESULT_NAMES, TABLE_HDF5, VIDEO, WIDEFIELD_TIFF
 from cellstorm.roi import RegionOfInterest
 from cellstorm.scoring import inside, read_truth, score
 from cellstorm.sources import open_source
@@ -67,6 +68,9 @@ def test_the_reference_video_is_reconstructed_without_a_network(shared: Path, tm
     assert score(table, read_truth(shared / "bench" / "p1000.csv")).jaccard >= 0.9
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (report["generator"]["name"], report["generator"]["sha256"]) == ("classical", None)
+    seen = report["analysis"]["recording"]
+    assert (seen["agreement"], seen["quantiser"]["frames"]) == (None, 500)  # a fit is no second opinion on itself
+    assert 18 < seen["quantiser"]["mean"] < 25  # constant rate factor 18
 
 
 @pytest.mark.parametrize("model", ["default", "classical"])
@@ -93,7 +97,8 @@ def test_live_equals_batch_row_by_row(video: Path, redis_url: str, model: str) -
     assert len(store.localizations("acquisition-1")) > 50
     assert store.localizations("acquisition-1").tobytes() == localizations.concatenate(batch.tables).tobytes()
     np.testing.assert_array_equal(store.widefield("acquisition-1").counts, batch.widefield_sum)
-    assert store.get("acquisition-1").frames_processed == batch.frames_processed
+    assert store.get("acquisition-1").frames_processed == batch.frames_processed == 42
+    assert store.get("acquisition-1").frames_left_out == batch.frames_left_out == 8
     store.redis.close()
 
 
@@ -115,7 +120,7 @@ def test_a_video_of_a_single_frame_gives_its_localizations(recording: Recording,
 def test_json_is_one_object_and_nothing_else(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert reconstruct(video, "--out", tmp_path / "out", "--frames", "10:30", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["frames_received"], told["frames_processed"], told["frames_damaged"]) == (50, 50, 0)
+    assert (told["frames_received"], told["frames_processed"], told["frames_damaged"]) == (50, 20, 0)
     assert told["localizations"] > 0
     assert told["frames_per_s"] > 0
     assert sorted(told["files"]) == sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -172,3 +177,71 @@ def assert_one_line(told: str, part: str) -> None:
     assert told.startswith("cellstorm: ")
     assert told.count("\n") == 1
     assert part in told
+
+
+def test_a_report_is_enough_to_make_the_same_table_again(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    chosen = ("--roi", "4,6,50,43", "--frames", "3:45", "--camera", "gain=0.5,offset=3,read_noise=2")
+    assert reconstruct(video, "--out", tmp_path / "a", "--threshold", 0.6, "--pixel-size", 107.3, *chosen) == 0
+    report = tmp_path / "a" / "report.json"
+    assert reconstruct(video, "--from", report, "--out", tmp_path / "b") == 0
+    for name in ("localizations.hdf5", "localizations.csv", "localizations.smlm"):
+        first, again = ((tmp_path / folder / name).read_bytes() for folder in "ab")
+        assert first == again, name
+    told = json.loads((tmp_path / "b" / "report.json").read_text())
+    assert told["settings"] == json.loads(report.read_text())["settings"]
+    assert reconstruct(video, "--out", tmp_path / "c", "--threshold", 0.9, "--pixel-size", 107.3, *chosen) == 0
+    counts = [json.loads((tmp_path / folder / "report.json").read_text())["localizations"] for folder in "ac"]
+    assert counts[0] > counts[1] > 0
+
+
+def test_a_report_finds_the_recording_that_lies_beside_it(video: Path, tmp_path: Path) -> None:
+    assert reconstruct(video, "--out", tmp_path / "a", "--model", "classical") == 0
+    shutil.copy(video, tmp_path / video.name)
+    shutil.copy(tmp_path / "a" / "report.json", tmp_path / "report.json")
+    assert reconstruct("--from", tmp_path / "report.json", "--out", tmp_path / "b") == 0
+    assert (tmp_path / "b" / TABLE_HDF5).read_bytes()
+
+
+def test_what_a_report_does_not_speak_of_is_refused(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert reconstruct(video, "--out", tmp_path / "a") == 0
+    report = tmp_path / "a" / "report.json"
+    capsys.readouterr()
+
+    assert reconstruct(video, "--from", report, "--out", tmp_path / "b", "--frames", "1:3") == 2
+    assert_one_line(capsys.readouterr().err, "--from takes all settings from the report; leave out --frames")
+
+    other = tmp_path / "other.mp4"
+    other.write_bytes(video.read_bytes() + b"\0")
+    assert reconstruct(other, "--from", report, "--out", tmp_path / "b") == 2
+    assert_one_line(capsys.readouterr().err, "other.mp4 is not the file that the report speaks of")
+
+    told = json.loads(report.read_text())
+    told["generator"] |= {"version": "0.0.1", "sha256": "0" * 64}
+    (tmp_path / "theirs.json").write_text(json.dumps(told))
+    assert reconstruct(video, "--from", tmp_path / "theirs.json", "--out", tmp_path / "b") == 2
+    assert_one_line(capsys.readouterr().err, "the report was made with 0.0.1 (000000000000)")
+
+    (tmp_path / "none.json").write_text("{}")
+    assert reconstruct(video, "--from", tmp_path / "none.json", "--out", tmp_path / "b") == 2
+    assert_one_line(capsys.readouterr().err, "is not a report")
+    assert not (tmp_path / "b").exists()
+
+
+def test_formats_that_are_asked_for_come_beside_the_usual_files_and_go_with_them(video: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert reconstruct(video, "--out", out, "--format", "parquet", "--format", "ozx", "--format", "16bit") == 0
+    without_maps = set(FOLDER_NAMES) - {VIDEO, MAPS_TIFF}  # they come from generators of maps alone
+    assert {path.name for path in out.iterdir()} == without_maps
+    assert reconstruct(video, "--out", out, "--model", "classical") == 0
+    assert {path.name for path in out.iterdir()} == set(RESULT_NAMES) - {VIDEO}
+
+
+def test_a_format_that_is_not_known_is_bad_input(
+    video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert reconstruct(video, "--out", tmp_path / "out", "--format", "docx") == 2
+    assert_one_line(capsys.readouterr().err, "there is no format 'docx'; choose of parquet, ozx, 16bit")

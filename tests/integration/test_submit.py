@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -97,3 +99,45 @@ def test_a_file_that_cannot_be_opened_is_told(gateway: Gateway, tmp_path: Path) 
         done = submit(gateway, file, tmp_path / "out")
         assert done.returncode == 2
         assert "cannot be read" in done.stderr
+
+
+def test_many_files_are_one_batch_and_a_broken_one_fails_alone(gateway: Gateway, tmp_path: Path) -> None:
+    plate = tmp_path / "plate"
+    plate.mkdir()
+    for name in ("a", "c"):
+        write_video(plate / f"{name}.mp4", [(96, 64)])
+    (plate / "b.mp4").write_bytes(b"text")
+    with committing(gateway):
+        done = submit(gateway, plate, tmp_path / "out", "--json", "--priority", "high")
+    assert done.returncode == 2
+    assert "1 of 3 recordings have no results: b: " in done.stderr
+    told = json.loads(done.stdout)
+    assert [(each["name"], each["state"]) for each in told["acquisitions"]] == [
+        ("a", "finished"),
+        ("b", "failed"),
+        ("c", "finished"),
+    ]
+    assert (told["priority"], told["frames_processed"]) == ("high", 80)
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "c"}
+    assert {path.name for path in (tmp_path / "out" / "c").iterdir()} == FILES
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_after_an_interruption_the_same_command_goes_on(gateway: Gateway, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "video.mp4", [(96, 64)])
+    command = [sys.executable, "-m", "cellstorm_cli.main", "submit", str(video), "--server", gateway.address]
+    command += ["--token", ADMIN_TOKEN, "--out", str(tmp_path / "out")]
+    before = set(gateway.store.ids())
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as waiting:
+        deadline = time.monotonic() + 60
+        while not (new := set(gateway.store.ids()) - before) or not gateway.store.get(next(iter(new))).chunks_received:
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        waiting.send_signal(signal.SIGINT)
+        _, told = waiting.communicate(timeout=60)
+    assert waiting.returncode == 130
+    assert "The same command goes on from here" in told
+    with committing(gateway):
+        done = submit(gateway, video, tmp_path / "out")
+    assert done.returncode == 0, done.stderr
+    assert set(gateway.store.ids()) - before == new

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
+import threading
 import time
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 import tifffile
+from redis import Redis
 
+from cellstorm.acquisitions import AcquisitionSettings, State
+from cellstorm.decoding import decode
+from cellstorm.errors import AcquisitionNotFound, WrongState
+from cellstorm.roi import RegionOfInterest
+from cellstorm.settings import Settings
+from cellstorm.store import Store
+from cellstorm_server.claims import Claims
+from cellstorm_server.feeder import Feeder
+from cellstorm_server.feeding import Feeding
+from cellstorm_server.library import Library
+from cellstorm_server.queueing import JobQueues
+from cellstorm_server.uploads import Uploads
 from tests.fakes import numbered_frames
 from tests.gateway import ADMIN_TOKEN, Gateway
 from tests.integration.test_rest import API, check_problem
@@ -50,12 +66,120 @@ def test_a_video_is_taken_cut_and_queued(gateway: Gateway, tmp_path: Path) -> No
     assert gateway.library.upload(created["id"]).read_bytes() == video.read_bytes()
 
 
+class HeldStore(Store):
+    """Waits in the midst of taking a file over, until it is let go on."""
+
+    def __init__(self, redis: Redis, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(redis, clock)
+        self.reached = threading.Event()
+        self.release = threading.Event()
+
+    def set_frame_size(self, acquisition_id: str, width: int, height: int, roi: RegionOfInterest) -> None:
+        self.reached.set()
+        assert self.release.wait(10)
+        super().set_frame_size(acquisition_id, width, height, roi)
+
+
+class Taking:
+    """A gateway's uploads, without the gateway, and an acquisition that waits for its video."""
+
+    def __init__(self, gateway: Gateway, folder: Path) -> None:
+        settings = Settings(data=folder / "data", redis_url=gateway.redis.url)
+        self.store = HeldStore.connect(gateway.redis.url)
+        self.library = Library(settings.data, 0)
+        claims, queues = Claims(self.store), JobQueues(self.store.redis)
+        feeder = Feeder(self.store, queues, self.library, settings)
+        self.feeding = Feeding(self.store, feeder, self.library, settings, claims)
+        self.uploads = Uploads(self.store, self.feeding, self.library, settings, claims)
+        self.id = folder.name
+        self.store.create(self.id, AcquisitionSettings(), owner="test", token_digest="")
+        self.library.create(self.id)
+
+    def run(self, file: Path, meanwhile: Callable[[], Awaitable[None]]) -> None:
+        """Take a file over, and do something in the midst of that."""
+
+        async def scenario() -> None:
+            taking = asyncio.create_task(self.uploads.take(self.id, file))
+            try:
+                assert await asyncio.to_thread(self.store.reached.wait, 30)
+                await meanwhile()
+            finally:
+                self.store.release.set()
+                await asyncio.wait({taking})
+                await self.feeding.shutdown()
+            taking.result()
+
+        asyncio.run(scenario())
+
+
+def test_a_file_that_is_being_taken_over_is_nobody_else_s(gateway: Gateway, tmp_path: Path) -> None:
+    content = write_video(tmp_path / "video.mp4", [(96, 64)]).read_bytes()
+    file, other = tmp_path / "video.mp4", tmp_path / "other.mp4"
+    other.write_bytes(content)
+    taking = Taking(gateway, tmp_path)
+
+    async def others_try() -> None:
+        await taking.uploads.resume(await asyncio.to_thread(taking.store.get, taking.id))  # twice a second in a gateway
+        with pytest.raises(WrongState):
+            await taking.uploads.take(taking.id, other)
+
+    taking.run(file, others_try)
+    assert taking.store.get(taking.id).state in (State.RECEIVING, State.PROCESSING)
+    assert taking.library.upload(taking.id).read_bytes() == content
+    assert not file.exists()
+    assert other.exists()
+
+
+def test_a_file_whose_acquisition_is_deleted_while_it_is_taken_over_is_refused(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    file = write_video(tmp_path / "video.mp4", [(96, 64)])
+    taking = Taking(gateway, tmp_path)
+
+    async def delete() -> None:
+        await asyncio.to_thread(taking.library.delete, taking.id)
+
+    with pytest.raises(AcquisitionNotFound):
+        taking.run(file, delete)
+    assert file.exists()
+
+
 def test_the_acquisition_s_own_token_may_upload(gateway: Gateway, tmp_path: Path) -> None:
     video = write_video(tmp_path / "video.mp4", [(96, 64)])
     created = gateway.create()
     headers = {"Authorization": f"Bearer {created['token']}"}
     response = gateway.http.put(f"{API}/{created['id']}/video", content=video.read_bytes(), headers=headers)
     assert response.status_code == 202
+
+
+def test_a_recording_that_was_cut_off_is_taken_and_says_so(gateway: Gateway, tmp_path: Path) -> None:
+    whole = write_video(tmp_path / "video.mkv", [(96, 64)]).read_bytes()
+    notices = []
+    for content in (whole, whole[: len(whole) * 7 // 10]):
+        created = gateway.create()
+        assert gateway.http.put(f"{API}/{created['id']}/video", content=content).status_code == 202
+        notices.append(gateway.wait_for(created["id"], "processing")["notice"])
+    assert notices[0] is None
+    assert "cut off" in notices[1]
+
+
+def test_a_turned_recording_is_taken_as_it_is_shown(gateway: Gateway, tmp_path: Path) -> None:
+    with av.open(str(tmp_path / "video.mp4"), "w") as container:
+        stream = container.add_stream("libx264", rate=20)
+        stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
+        stream.set_display_rotation(90)
+        for luma in numbered_frames(20):
+            chroma = np.full((32, 96), 128, np.uint8)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(np.concatenate([luma, chroma]), "yuv420p")))
+        container.mux(stream.encode(None))
+    created = gateway.create(roi="0,0,64,96")
+    response = gateway.http.put(f"{API}/{created['id']}/video", content=(tmp_path / "video.mp4").read_bytes())
+    assert response.status_code == 202, response.text
+    assert (response.json()["frame_width"], response.json()["frame_height"]) == (64, 96)
+    gateway.wait_for(created["id"], "processing")
+    chunk = gateway.store.get_chunk(created["id"], 0)
+    assert chunk is not None
+    assert decode(chunk).shape[1:] == (96, 64)
 
 
 def test_a_tiff_stack_is_taken(gateway: Gateway, tmp_path: Path) -> None:
@@ -123,7 +247,7 @@ def test_a_frame_size_that_changes_fails_the_acquisition_with_a_reason(gateway: 
     assert response.status_code == 202
     failed = gateway.wait_for(created["id"], "failed")
     assert "128x96" in failed["error"]
-    assert not gateway.library.upload(created["id"]).exists()
+    assert gateway.library.upload(created["id"]).exists()  # it may be tried again
 
 
 def test_too_large_a_file_is_refused_before_it_is_sent(gateway: Gateway) -> None:

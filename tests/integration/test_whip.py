@@ -66,7 +66,7 @@ def test_a_session_is_opened_and_ended_and_all_it_sent_is_there(gateway: Gateway
     response = asyncio.run(film(created["whip_url"], pictures(35)))
     assert response.status_code == 201
     assert response.headers["content-type"] == SDP["Content-Type"]
-    assert response.headers["location"].startswith(f"{gateway.address}/whip/sessions/")
+    assert response.headers["location"].startswith(f"{created['whip_url']}/sessions/")
     acquisition = gateway.http.get(f"{API}/{created['id']}").json()
     assert acquisition["frames_received"] == 35
     assert acquisition["chunks_received"] == 4
@@ -99,11 +99,19 @@ def test_a_phone_that_falls_silent_is_noticed_and_its_session_freed(gateway: Gat
     response = asyncio.run(film(created["whip_url"], pictures(20), stop=False))
     acquisition = gateway.wait_for(created["id"], "waiting")
     assert acquisition["frames_received"] == 20
-    session = response.headers["location"].removeprefix(gateway.address)
     deadline = time.monotonic() + 20
-    while gateway.http.delete(session).status_code != 404:
+    while "cellstorm_sessions 0.0" not in gateway.http.get("/metrics").text:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    assert response.headers["location"]
+
+
+def test_ending_a_session_again_is_no_error_for_whoever_may_film(gateway: Gateway) -> None:
+    created, other = gateway.create(), gateway.create()
+    session = gateway.http.post(f"/whip/{created['id']}", content=offer(), headers=SDP).headers["Location"]
+    check_problem(httpx.delete(session, headers=bearer(other["token"])), 401, "not-allowed")
+    for _ in range(2):
+        assert httpx.delete(session, headers=bearer(created["token"])).status_code == 200
 
 
 def test_a_frame_size_that_changes_is_told_and_what_came_before_is_kept(gateway: Gateway) -> None:
@@ -185,3 +193,27 @@ def test_a_finished_acquisition_takes_no_more_video(gateway: Gateway) -> None:
     asyncio.run(film(created["whip_url"], pictures(20)))
     gateway.http.post(f"{API}/{created['id']}/finish").raise_for_status()
     check_problem(gateway.http.post(f"/whip/{created['id']}", content=offer(), headers=SDP), 409, "wrong-state")
+
+
+def test_a_whip_address_says_what_may_be_sent_to_it(gateway: Gateway) -> None:
+    for address, allowed in (("/whip", "POST"), ("/whip/some-id", "POST"), ("/whip/some-id/sessions/one", "DELETE")):
+        answer = httpx.options(f"{gateway.address}{address}", trust_env=False)
+        assert answer.status_code == 204
+        assert allowed in answer.headers["allow"]
+        assert answer.headers.get("accept-post", SDP["Content-Type"]) == SDP["Content-Type"]
+
+
+def test_a_gap_is_told_of_a_session_that_is_open(gateway: Gateway) -> None:
+    created = gateway.create()
+    gap = {"session_id": "before", "frames_sent": 3, "frames_missed": 40, "away_s": 2.0}
+    response = httpx.post(
+        created["whip_url"], content=offer(), headers={**bearer(created["token"]), **SDP}, trust_env=False
+    )
+    address = f"{response.headers['Location']}/gap"
+    for _ in range(2):
+        assert gateway.http.put(address, json=gap).status_code == 204
+    acquisition = gateway.http.get(f"{API}/{created['id']}").json()
+    assert [(found["first_frame"], found["frames_lost"]) for found in acquisition["gaps"]] == [(0, 40)]
+    check_problem(gateway.http.put(address, json={**gap, "frames_missed": -1}), 422, "invalid-request")
+    gateway.http.delete(response.headers["Location"])
+    check_problem(gateway.http.put(address, json=gap), 409, "wrong-state")

@@ -17,7 +17,7 @@ from rq import Callback, Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from cellstorm.acquisitions import AcquisitionSettings, State
+from cellstorm.acquisitions import AcquisitionSettings, Priority, State
 from cellstorm.chunks import Chunk
 from cellstorm.decoding import decode
 from cellstorm.errors import ModelUnavailable
@@ -431,3 +431,26 @@ def test_a_worker_that_cannot_do_its_work_refuses_to_start(redis_url: str) -> No
         assert ended.stderr.startswith("cellstorm: ")
         assert reason in ended.stderr
         assert ended.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("end", [Store.pause, Store.cancel], ids=["paused", "cancelled"])
+def test_work_on_a_chunk_that_is_no_longer_wanted_ends_at_the_next_sign_of_life(
+    store: Store, end: Callable[[Store, str], None]
+) -> None:
+    put(store, chunk_of_spots(0, 0, frames=80))
+    times = iter(range(0, 1000, 2))  # two seconds go by whenever it looks at its clock
+    generator = PeakGenerator(before_each=lambda: end(store, ACQUISITION))
+    jobs = ChunkJobs(store, OneGenerator(generator), clock=lambda: next(times))
+    jobs.localize_chunk({"acquisition_id": ACQUISITION, "chunk": 0}, lambda: None)
+    assert len(generator.windows) == 1  # of ten batches
+    assert store.get(ACQUISITION).frames_processed == 0
+
+
+def test_high_priorities_go_before_low_ones(store: Store, queues: JobQueues) -> None:
+    for priority in (Priority.LOW, Priority.NORMAL, Priority.HIGH):
+        queues.enqueue(f"acquisition-{priority}", 0, live=False, priority=priority)
+    queues.enqueue("acquisition-live", 0, live=True)
+    done: list[object] = []
+    worker = NamedFunctionsWorker({LOCALIZE_CHUNK: lambda job, _: done.append(job["acquisition_id"])}, store.redis)
+    worker.work(burst=True, logging_level="ERROR")
+    assert done == [f"acquisition-{what}" for what in ("live", "high", "normal", "low")]

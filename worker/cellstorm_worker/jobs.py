@@ -20,12 +20,16 @@ from cellstorm.chunks import Chunk
 from cellstorm.errors import AcquisitionNotFound, InvalidChunk, InvalidInput, ModelUnavailable
 from cellstorm.generator import Generator
 from cellstorm.jobs import LEASE_S, MAX_ATTEMPTS, LocalizeChunkJob
-from cellstorm.pipeline import ChunkResult, localize_chunk
+from cellstorm.pipeline import ChunkResult, add_maps, localize_chunk
 from cellstorm.roi import RegionOfInterest
 from cellstorm.store import STORE_TROUBLE, CommitOutcome, Store, Widefield
 
 _RENEW_S: Final = LEASE_S / 6
 log = structlog.get_logger()
+
+
+class _Withdrawn(Exception):  # no error: the work is no longer wanted
+    """The chunk at hand was deleted, cancelled or paused, or another worker has committed it."""
 
 
 class Generators(Protocol):
@@ -47,16 +51,18 @@ class ChunkJobs:
     def localize_chunk(self, arguments: Mapping[str, object], still_alive: Callable[[], None]) -> None:
         """Do the job of `LocalizeChunkJob`; `still_alive` is called about once a second."""
         job = LocalizeChunkJob.model_validate(arguments)
-        with suppress(AcquisitionNotFound):  # deleted meanwhile: nothing is left to do
+        try:
             self._localize(job.acquisition_id, job.chunk, still_alive)
+        except _Withdrawn:
+            log.info("chunk left: it is not wanted now", acquisition=job.acquisition_id, chunk=job.chunk)
+        except AcquisitionNotFound:  # deleted meanwhile: nothing is left to do
+            return
 
     def _localize(self, acquisition_id: str, number: int, still_alive: Callable[[], None]) -> None:
         attempts = self._store.lease(acquisition_id, number, LEASE_S, begin=True)
         if attempts is None:
             return
         acquisition = self._store.get(acquisition_id)
-        if acquisition.state is State.FAILED:
-            return
         try:
             chunk = self._store.get_chunk(acquisition_id, number)
             if chunk is None:
@@ -109,13 +115,14 @@ class ChunkJobs:
                 chunk,
                 result.localizations,
                 frame_count=result.frame_count,
-                widefield=Widefield(total, present.version),
+                widefield=Widefield(total, present.version, add_maps(present.maps, result.map_sum)),
+                left_out=result.left_out,
             )
             if outcome != "conflict":
                 return outcome
 
     def _renewal(self, acquisition_id: str, number: int, still_alive: Callable[[], None]) -> Callable[[], None]:
-        """Renews the claim on the chunk, now and then."""
+        """Renews the claim on the chunk, now and then; ends the work on it when there is none any more."""
         renewed = self._clock()
 
         def renew() -> None:
@@ -124,7 +131,8 @@ class ChunkJobs:
                 return
             # An unreachable Redis is no reason to throw the work away: the commit shows whether it is back.
             with suppress(*STORE_TROUBLE):
-                self._store.lease(acquisition_id, number, LEASE_S, begin=False)
+                if self._store.lease(acquisition_id, number, LEASE_S, begin=False) is None:
+                    raise _Withdrawn
             still_alive()
             renewed = self._clock()
 

@@ -26,7 +26,7 @@ from rq.utils import now
 from rq.worker import WorkerStatus
 from rq.worker_registration import register
 
-from cellstorm.jobs import ALLOWED, BATCH_QUEUE, LEASE_S, LIVE_QUEUE, QUEUES
+from cellstorm.jobs import ALLOWED, LEASE_S, LIVE_QUEUE, QUEUES
 from cellstorm.store import STORE_TROUBLE
 
 JobFunction = Callable[[Mapping[str, object], Callable[[], None]], None]
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 
 
 class NamedFunctionsWorker(SimpleWorker):
-    """Serves the queues `live` and `batch`, in this order, in this process.
+    """Serves the queue `live`, then those of recordings by their priority, in this process.
 
     It outlives a Redis that restarts. On SIGTERM it finishes the job at hand.
     """
@@ -67,7 +67,7 @@ class NamedFunctionsWorker(SimpleWorker):
         self.set_state(WorkerStatus.BUSY)
         try:
             self.connection.delete(job.key)
-            self._perform(job, between=self._serve_live if queue.name == BATCH_QUEUE else _nothing)
+            self._perform(job, between=_nothing if queue.name == LIVE_QUEUE else self._serve_live)
         except STORE_TROUBLE as error:
             log.warning("redis went away during a job", job=job.id, error=str(error))
         except JobTimeoutException:

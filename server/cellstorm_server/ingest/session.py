@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -17,7 +18,8 @@ import structlog
 from cellstorm.acquisitions import State
 from cellstorm.chunks import Chunk
 from cellstorm.cutting import ChunkCutter, CutChunk
-from cellstorm.errors import CellstormError, StorageFull
+from cellstorm.errors import CellstormError, StorageFull, WrongState
+from cellstorm.gaps import LinkGap
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 from cellstorm.mp4 import FragmentedWriter
 from cellstorm.roi import RegionOfInterest
@@ -25,6 +27,7 @@ from cellstorm.settings import Settings
 from cellstorm.store import STORE_TROUBLE, Store
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.ingest.assembly import EncodedFrame
+from cellstorm_server.ingest.beginnings import begin
 from cellstorm_server.ingest.pace import Pace
 from cellstorm_server.ingest.peer import Peer
 from cellstorm_server.library import Library
@@ -41,8 +44,9 @@ Ending = Literal["closed", "replaced", "silent", "disconnected", "refused", "shu
 class Intake:
     """What the session does with frames: all of it blocks, all of it happens in one thread at a time."""
 
-    def __init__(self, acquisition_id: str, store: Store, feeder: Feeder, library: Library) -> None:
+    def __init__(self, acquisition_id: str, session_id: str, store: Store, feeder: Feeder, library: Library) -> None:
         self._id = acquisition_id
+        self._session_id = session_id
         self._store = store
         self._feeder = feeder
         self._library = library
@@ -51,8 +55,21 @@ class Intake:
         self._offset_ticks: int | None = None
         self._end_ticks = 0
         self._roi_known = False
-        next_chunk, next_frame = feeder.next_position(acquisition_id)
-        self._cutter = ChunkCutter(first_frame=next_frame, first_chunk=next_chunk, first_timestamp=0)
+        self._cutter: ChunkCutter | None = None
+        self._beginning = threading.Lock()
+
+    def tell_gap(self, told: LinkGap) -> None:
+        """What the phone has missed before this session: its frames are numbered behind that.
+
+        Raises
+        ------
+        WrongState
+            If frames have come already.
+        """
+        with self._beginning:
+            if self._offset_ticks is not None:
+                raise WrongState("frames of this session have come already; tell of the gap before the first one")
+            self._cutter = self._begun(told)
 
     def take(self, frames: list[tuple[EncodedFrame, float]]) -> None:
         """Encoded frames with the Unix times of their arrival, in their order.
@@ -62,9 +79,11 @@ class Intake:
         CellstormError
             If the stream cannot go on, such as for `FrameSizeChanged`; what came before is kept.
         """
+        if self._offset_ticks is None and frames:
+            self._begin(*frames[0])
+        assert self._cutter is not None
+        assert self._offset_ticks is not None
         for frame, received_at_s in frames:
-            if self._offset_ticks is None:
-                self._offset_ticks = self._start_ticks(received_at_s) - frame.timestamp
             lost_before = self._pace.lost_before(frame.timestamp, follows_gap=frame.follows_gap)
             self._end_ticks = frame.timestamp + self._offset_ticks + 1
             unit = AccessUnit(frame.data, frame.timestamp + self._offset_ticks, received_at_s)
@@ -74,13 +93,22 @@ class Intake:
     def finish(self) -> None:
         """Keep what is left, and close the video."""
         try:
-            for cut in self._cutter.finish():
+            for cut in self._cutter.finish() if self._cutter is not None else ():
                 self._keep(cut)
             with contextlib.suppress(*STORE_TROUBLE):  # it only matters if the clock is set back besides
                 self._store.set_fields(self._id, end_ticks=self._end_ticks)
         finally:
             if self._writer is not None:
                 self._writer.close()
+
+    def _begin(self, frame: EncodedFrame, received_at_s: float) -> None:
+        with self._beginning:
+            self._cutter = self._cutter or self._begun(None)
+            self._offset_ticks = self._start_ticks(received_at_s) - frame.timestamp
+
+    def _begun(self, told: LinkGap | None) -> ChunkCutter:
+        first_chunk, first_frame = begin(self._id, self._session_id, told, self._store, self._feeder)
+        return ChunkCutter(first_frame=first_frame, first_chunk=first_chunk, first_timestamp=0)
 
     def _start_ticks(self, received_at_s: float) -> int:
         """Where this session begins on the acquisition's clock, which runs from the first frame of its first session.
@@ -142,6 +170,16 @@ class Session:
         self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
         self.frames_received = 0
         self.frames_dropped = 0
+
+    async def tell_gap(self, told: LinkGap) -> None:
+        """Before the first frame: what the phone has missed.
+
+        Raises
+        ------
+        WrongState
+            If frames have come already.
+        """
+        await asyncio.to_thread(self._intake.tell_gap, told)
 
     async def end(self, ending: Ending) -> None:
         """End it, and wait until everything that came is kept. Again is no error."""

@@ -8,13 +8,15 @@ from collections import OrderedDict
 from typing import Final
 
 from cellstorm.acquisitions import State
-from cellstorm.errors import Busy, SessionNotFound, SessionReplaced, WrongState
+from cellstorm.errors import Busy, SessionReplaced, WrongState
+from cellstorm.gaps import LinkGap
 from cellstorm.settings import Settings
 from cellstorm.store import Store
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.ingest.peer import Peer
 from cellstorm_server.ingest.session import Ending, Intake, Session
 from cellstorm_server.library import Library
+from cellstorm_server.locks import Locks
 
 _REPLACED_REMEMBERED: Final = 1000
 
@@ -28,7 +30,7 @@ class Sessions:
         self._library = library
         self._settings = settings
         self._by_id: dict[str, Session] = {}
-        self._opening: dict[str, asyncio.Lock] = {}
+        self._opening = Locks(asyncio.Lock)
         self._replaced: OrderedDict[str, str] = OrderedDict()
 
     async def open(self, acquisition_id: str, offer: str, client: str) -> tuple[str, str]:
@@ -45,44 +47,48 @@ class Sessions:
         InvalidOffer
             If the offer cannot be answered.
         """
-        async with self._opening.setdefault(acquisition_id, asyncio.Lock()):
+        async with self._opening.of(acquisition_id):
             await self._check_place(acquisition_id)
             peer = Peer(self._settings)
             try:
                 answer = await peer.answer(offer, client)
                 await self._end_of(acquisition_id, "replaced")
                 await asyncio.to_thread(self._store.set_fields, acquisition_id, live=1)
-                intake = await asyncio.to_thread(Intake, acquisition_id, self._store, self._feeder, self._library)
+                session_id = secrets.token_urlsafe(12)
+                intake = Intake(acquisition_id, session_id, self._store, self._feeder, self._library)
             except BaseException:
                 await peer.close()
                 raise
-            session = Session(secrets.token_urlsafe(12), acquisition_id, peer, intake, self._store, self._settings)
+            session = Session(session_id, acquisition_id, peer, intake, self._store, self._settings)
             self._by_id[session.id] = session
             return session.id, answer
 
-    def acquisition_of(self, session_id: str) -> str:
-        """The acquisition that a session belongs to, or belonged to until it was replaced.
+    async def tell_gap(self, acquisition_id: str, session_id: str, told: LinkGap) -> None:
+        """What a phone has missed before its session; to be told before its first frame.
 
         Raises
         ------
-        SessionNotFound
-            If it is over for another reason, or never was.
+        WrongState
+            If frames have come already, or the session is over.
         """
-        return self._replaced.get(session_id) or self._get(session_id).acquisition_id
+        session = self._by_id.get(session_id)
+        if session is None or session.acquisition_id != acquisition_id or session.is_over:
+            raise WrongState("the session is over; publish again, then tell of the gap")
+        await session.tell_gap(told)
 
-    async def close(self, session_id: str) -> None:
-        """End a session; all that came is kept when this returns.
+    async def close(self, acquisition_id: str, session_id: str) -> None:
+        """End a session of an acquisition; all that came is kept when this returns. One that is over is no error.
 
         Raises
         ------
         SessionReplaced
             If another phone has taken its place, so that two phones do not drive each other out in turn.
-        SessionNotFound
-            If it is over for another reason, or never was.
         """
-        if session_id in self._replaced:
+        if self._replaced.get(session_id) == acquisition_id:
             raise SessionReplaced("another phone films this acquisition now; stop it there to film with this one again")
-        await self._get(session_id).end("closed")
+        session = self._by_id.get(session_id)
+        if session is not None and session.acquisition_id == acquisition_id and not session.is_over:
+            await session.end("closed")
 
     async def close_acquisition(self, acquisition_id: str) -> None:
         """End the acquisition's session, if it has one."""
@@ -96,12 +102,6 @@ class Sessions:
     def active(self) -> list[Session]:
         """Sessions that are not over."""
         return [session for session in self._by_id.values() if not session.is_over]
-
-    def _get(self, session_id: str) -> Session:
-        session = self._by_id.get(session_id)
-        if session is None or session.is_over:
-            raise SessionNotFound("there is no such session; it may have ended")
-        return session
 
     async def _end_of(self, acquisition_id: str, ending: Ending) -> None:
         for session in self.active:

@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 
@@ -37,6 +38,11 @@ def test_only_what_the_asked_command_needs_is_imported(arguments: list[str], unn
     )
     ended = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)
     assert unneeded.isdisjoint(ended.stdout.splitlines()[-1].split())
+
+
+def test_the_version_is_told_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"cellstorm {version('cellstorm')}\n"
 
 
 def test_a_command_that_is_not_there_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:

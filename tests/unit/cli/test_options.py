@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -9,7 +10,7 @@ from cellstorm.errors import InvalidSetting, NotAllowed
 from cellstorm.roi import RegionOfInterest
 from cellstorm_cli.options import acquisition_settings, find_token
 
-NOT_GIVEN = {"name": None, "model": None, "roi": None, "frames": None, "camera": None}
+NOT_GIVEN: dict[str, Any] = {"name": None, "model": None, "roi": None, "frames": None, "camera": None}
 
 
 def test_what_is_not_given_has_its_default() -> None:

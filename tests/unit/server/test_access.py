@@ -1,49 +1,18 @@
 from __future__ import annotations
 
-import stat
-from pathlib import Path
+import math
 
 import pytest
 from fastapi.requests import HTTPConnection
 
-from cellstorm.errors import InvalidSetting, NotAllowed
-from cellstorm.settings import Settings
-from cellstorm_server.access import admin_token, bearer, digest, new_token
+from cellstorm.errors import CellstormError, Forbidden, NotAllowed
+from cellstorm.grants import EVERYTHING, Grant, Right
+from cellstorm_server.access import Caller, bearer, cookie_name
 
 
 def connection(kind: str, authorization: str | None = None, subprotocols: list[str] | None = None) -> HTTPConnection:
     headers = [] if authorization is None else [(b"authorization", authorization.encode())]
     return HTTPConnection({"type": kind, "headers": headers, "subprotocols": subprotocols or []})
-
-
-def settings(folder: Path, token: str | None = None) -> Settings:
-    return Settings.load(data=folder / "data", admin_token=token)
-
-
-def test_the_first_start_makes_a_token_that_only_its_owner_can_read(tmp_path: Path) -> None:
-    made = admin_token(settings(tmp_path))
-    path = tmp_path / "data" / "admin-token"
-    assert made.is_new
-    assert len(made.token) >= 32
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    again = admin_token(settings(tmp_path))
-    assert (again.token, again.is_new) == (made.token, False)
-
-
-def test_a_configured_token_is_not_written_down(tmp_path: Path) -> None:
-    assert admin_token(settings(tmp_path, "a-token-of-one-s-own")).token == "a-token-of-one-s-own"
-    assert not (tmp_path / "data").exists()
-
-
-def test_an_unusable_token_file_says_what_to_do(tmp_path: Path) -> None:
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data" / "admin-token").touch()
-    with pytest.raises(InvalidSetting, match="delete it"):
-        admin_token(settings(tmp_path))
-    (tmp_path / "data" / "admin-token").unlink()
-    (tmp_path / "data" / "admin-token").mkdir()
-    with pytest.raises(InvalidSetting, match="CELLSTORM_ADMIN_TOKEN"):
-        admin_token(settings(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -70,12 +39,45 @@ def test_a_token_is_found_where_clients_put_it(kind: str, authorization: str | N
     ],
 )
 def test_a_token_is_not_found_elsewhere(kind: str, authorization: str | None, subprotocols: list[str]) -> None:
-    with pytest.raises(NotAllowed):
-        bearer(connection(kind, authorization, subprotocols))
+    assert bearer(connection(kind, authorization, subprotocols)) is None
 
 
-def test_tokens_differ_and_are_kept_as_digests() -> None:
-    first, second = new_token(), new_token()
-    assert first != second
-    assert digest(first) != digest(second)
-    assert first not in digest(first)
+MEMBER = Grant(right="film")
+SPECTATOR = Grant(right="watch")
+OWNER = Grant(right="film", acquisition_id="mine")
+GUEST = Grant(right="watch", acquisition_id="mine")
+
+
+@pytest.mark.parametrize(
+    ("grants", "right", "acquisition_id", "refusal"),
+    [
+        pytest.param([], "watch", "mine", NotAllowed, id="nobody"),
+        pytest.param([MEMBER], "film", "another", Forbidden, id="a member, another's acquisition"),
+        pytest.param([SPECTATOR], "film", None, Forbidden, id="a spectator who would film"),
+        pytest.param([MEMBER], "manage", None, Forbidden, id="a member who would manage"),
+        pytest.param([GUEST], "film", "mine", Forbidden, id="a guest who would end it"),
+        pytest.param([OWNER], "watch", "another", NotAllowed, id="one acquisition's owner, another one"),
+        pytest.param([OWNER], "watch", None, NotAllowed, id="one acquisition's owner, all of them"),
+    ],
+)
+def test_who_may_only_watch_is_told_so_and_who_may_not_even_that_is_nobody(
+    grants: list[Grant], right: Right, acquisition_id: str | None, refusal: type[CellstormError]
+) -> None:
+    with pytest.raises(refusal):
+        Caller(dict.fromkeys(grants, math.inf)).require(right, acquisition_id)
+
+
+def test_a_right_lasts_as_long_as_the_longest_grant_of_it() -> None:
+    caller = Caller({MEMBER: 10.0, OWNER: 20.0})
+    assert caller.until("film", "mine") == 20
+    assert caller.until("film") == 10
+    assert Caller({EVERYTHING: math.inf, OWNER: 5.0}).until("film", "mine") == math.inf
+
+
+@pytest.mark.parametrize(
+    ("scheme", "name"),
+    [("http", "cellstorm_session"), ("https", "__Host-cellstorm_session"), ("ws", "cellstorm_session")],
+)
+def test_over_https_the_cookie_can_be_set_by_this_very_host_alone(scheme: str, name: str) -> None:
+    scope = {"type": "http", "scheme": scheme, "path": "/", "headers": [(b"host", b"lab")], "query_string": b""}
+    assert cookie_name(HTTPConnection(scope)) == name

@@ -1,4 +1,4 @@
-"""A viewer's mailbox, and followers with a real store."""
+"""Followers with a real store."""
 
 from __future__ import annotations
 
@@ -11,12 +11,13 @@ import pytest
 
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings
 from cellstorm.errors import AcquisitionNotFound, Busy, ResultNotReady
-from cellstorm.localizations import concatenate
-from cellstorm.messages import DELTA, SNAPSHOT, BinaryMessage
+from cellstorm.localizations import Localizations, concatenate
+from cellstorm.messages import DELTA, BinaryMessage, as_sent
 from cellstorm.reconstruction import Reconstruction
 from cellstorm.store import Commit, Store
 from cellstorm_server import follower as module
-from cellstorm_server.follower import Followers, Outgoing, Sources, View, Viewer
+from cellstorm_server.follower import Followers, Sources
+from cellstorm_server.viewers import Outgoing, View
 from tests.fakes import star_localizations
 from tests.gateway import commit_chunk
 
@@ -41,11 +42,8 @@ def commits(count: int) -> tuple[Commit, ...]:
 
 
 def view(store: Store, acquisition_id: str, count: int) -> View:
-    return View(store.get(acquisition_id), commits(count), "0")
-
-
-async def take(messages: AsyncIterator[Outgoing], count: int) -> list[Outgoing]:
-    return [await anext(messages) for _ in range(count)]
+    made = commits(count)
+    return View(store.get(acquisition_id), made, "0", sum(len(commit.table) for commit in made))
 
 
 def test_a_table_does_not_depend_on_the_order_of_commits(store: Store, acquisition_id: str) -> None:
@@ -54,63 +52,9 @@ def test_a_table_does_not_depend_on_the_order_of_commits(store: Store, acquisiti
     np.testing.assert_array_equal(forwards.table(), backwards.table())
 
 
-def test_a_viewer_who_keeps_up_hears_everything_once(store: Store, acquisition_id: str) -> None:
-    async def scenario() -> None:
-        left_out: list[int] = []
-        viewer = Viewer(left_out.append, capacity=4)
-        messages = viewer.messages(lambda: view(store, acquisition_id, 2))
-        snapshot, _ = await take(messages, 2)
-        assert isinstance(snapshot, bytes)
-        assert BinaryMessage.from_bytes(snapshot).kind == SNAPSHOT
-        assert len(BinaryMessage.from_bytes(snapshot).table) == 6
-        for number in range(20):
-            viewer.put(b"%d" % number)
-            assert await take(messages, 1) == [b"%d" % number]
-        assert left_out == []
-
-    asyncio.run(scenario())
-
-
-def test_a_viewer_who_is_too_slow_is_told_and_gets_a_new_snapshot(store: Store, acquisition_id: str) -> None:
-    async def scenario() -> None:
-        left_out: list[int] = []
-        viewer = Viewer(left_out.append, capacity=4)
-        seen = 2
-        messages = viewer.messages(lambda: view(store, acquisition_id, seen))
-        await take(messages, 2)
-        for _ in range(4):
-            viewer.put(b"delta")
-        seen = 7
-        viewer.put(b"the one too many")
-        viewer.put(b"in the snapshot anyhow")
-        snapshot, _ = await take(messages, 2)
-        assert isinstance(snapshot, bytes)
-        decoded = BinaryMessage.from_bytes(snapshot)
-        assert (decoded.kind, decoded.left_out, len(decoded.table)) == (SNAPSHOT, 5, 21)
-        assert left_out == [5]
-        viewer.put(b"after it")
-        assert await take(messages, 1) == [b"after it"]
-
-    asyncio.run(scenario())
-
-
-def test_what_waits_is_heard_before_the_farewell(store: Store, acquisition_id: str) -> None:
-    async def scenario() -> None:
-        viewer = Viewer(lambda _: None)
-        messages = viewer.messages(lambda: view(store, acquisition_id, 0))
-        await take(messages, 2)
-        viewer.put(b"last words")
-        viewer.close("finished")
-        viewer.put(b"too late")
-        rest = [message async for message in messages]
-        assert rest == [b"last words", '{"kind":"closing","reason":"finished"}']
-
-    asyncio.run(scenario())
-
-
 def followed(store: Store, check: Callable[[Followers], Awaitable[None]]) -> None:
     async def scenario() -> None:
-        followers = Followers(Sources(store, no_archive, lambda _: None))
+        followers = Followers(Sources(store, no_archive))
         try:
             await check(followers)
         finally:
@@ -119,24 +63,47 @@ def followed(store: Store, check: Callable[[Followers], Awaitable[None]]) -> Non
     asyncio.run(scenario())
 
 
+async def next_rows(messages: AsyncIterator[Outgoing]) -> BinaryMessage:
+    """The next binary message; progress that comes before it is passed over."""
+    async for message in messages:
+        if isinstance(message, bytes):
+            return BinaryMessage.from_bytes(message)
+    raise AssertionError("there was none")
+
+
 def test_two_viewers_share_one_reading(store: Store, acquisition_id: str) -> None:
     async def check(followers: Followers) -> None:
         follower = followers.of(acquisition_id)
-        async with follower.watch() as (first, _), follower.watch() as (second, _):
-            streams = [first.messages(follower.view), second.messages(follower.view)]
-            for stream in streams:
-                await take(stream, 2)
+        async with follower.watch() as (_, first), follower.watch() as (_, second):
+            for stream in (first, second):
+                assert len((await next_rows(stream)).table) == 0
             table = star_localizations(9)
             await asyncio.to_thread(commit_chunk, store, acquisition_id, table)
-            for stream in streams:
-                message = await anext(stream)
-                while isinstance(message, str):
-                    message = await anext(stream)
-                decoded = BinaryMessage.from_bytes(message)
+            for stream in (first, second):
+                decoded = await next_rows(stream)
                 assert decoded.kind == DELTA
-                np.testing.assert_array_equal(decoded.table, table)
+                np.testing.assert_array_equal(decoded.table, as_sent(table))
             assert followers.viewers == 2
         assert followers.viewers == 0
+
+    followed(store, check)
+
+
+def test_rows_are_read_in_batches_and_none_is_lost_between_them(
+    store: Store, acquisition_id: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "_BATCH_COMMITS", 2)
+    tables = [star_localizations(3, seed=seed) for seed in range(7)]
+    for table in tables:
+        commit_chunk(store, acquisition_id, table)
+
+    async def check(followers: Followers) -> None:
+        async with followers.of(acquisition_id).watch() as (_, messages):
+            seen: list[Localizations] = []
+            while sum(map(len, seen)) < 21:
+                seen.append((await next_rows(messages)).table)
+            np.testing.assert_array_equal(concatenate(seen), as_sent(concatenate(tables)))
+            assert len(seen) > 1
 
     followed(store, check)
 
@@ -162,6 +129,27 @@ def test_before_the_first_frame_there_is_no_image(store: Store, acquisition_id: 
         await follower.read()
         with pytest.raises(ResultNotReady):
             await follower.snapshot("gaussian", 20.0, keep=True)
+
+    followed(store, check)
+
+
+def test_images_of_several_scales_grow_and_those_that_were_let_go_are_drawn_anew(
+    store: Store, acquisition_id: str
+) -> None:
+    scales_nm = (20.0, 40.0, 80.0, 160.0, 320.0)  # one more than are kept
+    tables = [star_localizations(50, seed=1), star_localizations(50, seed=2)]
+
+    async def check(followers: Followers) -> None:
+        follower = followers.of(acquisition_id)
+        for table in tables:
+            commit_chunk(store, acquisition_id, table)
+            await follower.read()
+            for scale_nm in scales_nm:
+                await follower.snapshot("gaussian", scale_nm, keep=True)
+        for scale_nm in scales_nm:
+            grown = await follower.snapshot("gaussian", scale_nm, keep=True)
+            whole = Reconstruction(64, 64, 100.0, scale_nm).add(concatenate(tables)).snapshot()
+            np.testing.assert_allclose(grown.image, whole.image, rtol=1e-4, atol=1e-6)
 
     followed(store, check)
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from cellstorm_server.patience import GuardBodies, ImpatientProtocol
+from cellstorm_server.patience import BodyLimits, GuardBodies, ImpatientProtocol
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -29,6 +29,7 @@ def exchange(
     *,
     is_whole: bool,
     method: str = "POST",
+    path: str = "/",
     headers: list[tuple[bytes, bytes]] | None = None,
 ) -> list[Message]:
     """What `app`, guarded, answers to a body of `parts`, after which nothing comes unless it `is_whole`."""
@@ -48,8 +49,9 @@ def exchange(
         async def send(message: Message) -> None:
             sent.append(message)
 
-        guarded = GuardBodies(app, body_s=0.05, upload_s=0.05, max_body_bytes=20)
-        await guarded({"type": "http", "method": method, "headers": headers or []}, receive, send)
+        guarded = GuardBodies(app, BodyLimits(piece_s=0.05, whole_s=0.5, max_bytes=20), upload_s=0.05)
+        scope = {"type": "http", "method": method, "path": path, "headers": headers or []}
+        await guarded(scope, receive, send)
         return sent
 
     return asyncio.run(scenario())
@@ -79,9 +81,48 @@ def test_a_body_that_is_too_large_is_answered_413(headers: list[tuple[bytes, byt
     assert json.loads(body["body"])["type"] == "urn:cellstorm:problem:too-large"
 
 
-def test_an_upload_may_be_larger() -> None:
-    start, body = exchange(echo, [bytes(12), bytes(12)], is_whole=True, method="PUT")
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("PUT", "/api/v1/acquisitions/one/video"),
+        ("PATCH", "/api/v1/uploads/one"),
+        ("POST", "/api/v1/uploads"),
+    ],
+)
+def test_an_upload_may_be_larger(method: str, path: str) -> None:
+    start, body = exchange(echo, [bytes(12), bytes(12)], is_whole=True, method=method, path=path)
     assert (start["status"], len(body["body"])) == (200, 24)
+
+
+@pytest.mark.parametrize("path", ["/api/v1/acquisitions/one/camera-report", "/whip/one/sessions/two/gap"])
+def test_what_is_put_and_is_no_recording_may_not_be_larger(path: str) -> None:
+    start, _ = exchange(echo, [bytes(12), bytes(12)], is_whole=True, method="PUT", path=path)
+    assert start["status"] == 413
+
+
+def test_a_body_that_drips_for_ever_is_answered_408() -> None:
+    """Each piece comes in time; all of them together do not."""
+
+    async def scenario() -> tuple[int, int]:
+        received = 0
+        statuses: list[int] = []
+
+        async def receive() -> Message:
+            nonlocal received
+            received += 1
+            await asyncio.sleep(0)
+            return {"type": "http.request", "body": b"", "more_body": True}
+
+        async def send(message: Message) -> None:
+            statuses.append(message.get("status", 0))
+
+        guarded = GuardBodies(echo, BodyLimits(piece_s=60.0, whole_s=0.05))
+        await guarded({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
+        return received, statuses[0]
+
+    received, status = asyncio.run(scenario())
+    assert status == 408
+    assert received > 1
 
 
 class _QuicklyImpatient(ImpatientProtocol):

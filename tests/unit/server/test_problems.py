@@ -1,13 +1,18 @@
 from __future__ import annotations
 
+import importlib
 import json
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Final
 
 import pytest
 
 from cellstorm import errors
 from cellstorm_server.problems import STATUS, as_problem
+from cellstorm_server.tus.protocol import TusError
+
+_PACKAGES: Final = ("cellstorm", "cellstorm_server")
 
 
 def every(kind: type[errors.CellstormError]) -> Iterator[type[errors.CellstormError]]:
@@ -16,8 +21,25 @@ def every(kind: type[errors.CellstormError]) -> Iterator[type[errors.CellstormEr
         yield from every(child)
 
 
+def of_the_gateway() -> set[type[errors.CellstormError]]:
+    """What the gateway may raise: of all its modules and the core's, not of other programs that these tests import."""
+    importlib.import_module("cellstorm_server.main")
+    return {kind for kind in every(errors.CellstormError) if kind.__module__.split(".")[0] in _PACKAGES}
+
+
 def test_every_error_has_a_status() -> None:
-    assert set(STATUS) == set(every(errors.CellstormError))
+    assert set(STATUS) == of_the_gateway() - {TusError}
+
+
+def test_an_error_of_tus_is_answered_with_the_status_that_it_was_made_with() -> None:
+    response = as_problem(TusError(460, "wrong-checksum", "send them again"))
+    assert response.status_code == 460
+    assert json.loads(bytes(response.body)) == {
+        "type": "urn:cellstorm:problem:wrong-checksum",
+        "title": "The upload cannot go on like this",
+        "status": 460,
+        "detail": "send them again",
+    }
 
 
 @pytest.mark.parametrize("kind", STATUS)
@@ -39,4 +61,5 @@ def test_types_are_told_apart() -> None:
 
 def test_who_is_turned_away_for_now_is_told_when_to_come_back() -> None:
     for kind, status in STATUS.items():
-        assert ("retry-after" in as_problem(kind("")).headers) == (status is HTTPStatus.SERVICE_UNAVAILABLE)
+        is_passing = status in (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.TOO_MANY_REQUESTS)
+        assert ("retry-after" in as_problem(kind("")).headers) == is_passing

@@ -1,0 +1,54 @@
+"""Two acquisitions on a server, compared there; and how a comparison is told."""
+
+from __future__ import annotations
+
+import typer
+
+from cellstorm.comparison import Comparison, Side
+from cellstorm_cli import options
+from cellstorm_client import Client
+
+
+def compare_on_server(
+    server: str, token: str | None, first: str, second: str, tolerance_nm: float, *, with_picture: bool
+) -> tuple[Comparison, bytes | None]:
+    """The comparison of two acquisitions, and a PNG of their difference.
+
+    Raises
+    ------
+    CellstormError
+        If the server cannot be reached, or refuses.
+    """
+    with Client(server, options.find_token(token)) as client:
+        comparison = client.compare(first, second, tolerance_nm=tolerance_nm)
+        return comparison, client.difference(first, second) if with_picture else None
+
+
+def tell_comparison(result: Comparison, *, json: bool) -> None:
+    """Print it."""
+    if json:
+        typer.echo(result.model_dump_json())
+        return
+    for name, side in (("first", result.first), ("second", result.second)):
+        typer.echo(f"{name}: {_side(side)}")
+    if result.identical:
+        typer.echo("the tables are identical")
+    elif result.matched:
+        typer.echo(
+            f"{result.matched} pairs at most {result.tolerance_nm:g} nm apart (Jaccard {result.jaccard:.3f}); "
+            f"second less first: x {result.offset_x_nm:+.1f} nm, y {result.offset_y_nm:+.1f} nm; "
+            f"distance {result.distance_nm_rms:.1f} nm RMS"
+        )
+    else:
+        typer.echo("they have no localization in common")
+
+
+def _side(side: Side) -> str:
+    parts = [f"{side.localizations} localizations in {side.frames} frames"]
+    if side.matched_share is not None:
+        parts.append(f"{side.matched_share:.1%} of them in the other too")
+    if side.precision_nm_median is not None:
+        parts.append(f"precision {side.precision_nm_median:.1f} nm")
+    if side.resolution_nm is not None:
+        parts.append(f"resolution {side.resolution_nm:.0f} nm")
+    return ", ".join(parts)

@@ -1,0 +1,215 @@
+"""`render`, `convert`, `score`, `compare`: tables of localizations, whichever program wrote them, without a recording."""
+
+from __future__ import annotations
+
+import json as jsonlib
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Annotated, Final
+
+import typer
+from pydantic import ValidationError
+
+from cellstorm.analysis.selection import Selection
+from cellstorm.comparison import check_comparable, draw_both
+from cellstorm.comparison import compare as compare_tables
+from cellstorm.errors import InvalidInput, InvalidSetting
+from cellstorm.reconstruction import MAX_OUTPUT_PIXELS, Method, Reconstruction, default_output_pixel_nm
+from cellstorm.rendering import DEFAULT_PERCENTILE, Colormap, annotated_png, difference_png
+from cellstorm.results import images, omezarr
+from cellstorm.results.folder import TABLE_HDF5
+from cellstorm.results.formats import SUFFIXES, TableFile, TableFormat, cropped, write_table
+from cellstorm.results.images import Depth
+from cellstorm.results.tables import read_table
+from cellstorm.scene import Scene
+from cellstorm.scoring import DEFAULT_TOLERANCE_NM, inside, read_truth
+from cellstorm.scoring import score as score_table
+from cellstorm_cli import options
+from cellstorm_cli.remote_comparison import compare_on_server, tell_comparison
+
+_IMAGES: Final = (".png", ".tif", ".ozx")
+
+Table = Annotated[
+    Path, typer.Argument(help="ThunderSTORM CSV, Picasso HDF5, rapidSTORM text, .smlm, or a result folder.")
+]
+PixelSize = Annotated[
+    float | None,
+    typer.Option("--pixel-size", metavar="NM", help="Camera pixel, where the table does not tell it."),
+]
+Range = Annotated[str | None, typer.Option(metavar="A:B", help="From A to B, both included.")]
+Drift = Annotated[bool, typer.Option("--drift", help="Take out the drift that the localizations show.")]
+Linked = Annotated[bool, typer.Option("--linked", help="One row for each emitter.")]
+Region = Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="In nm; or a polygon X,Y;X,Y;X,Y;…")]
+Tolerance = Annotated[float, typer.Option(min=0.1, metavar="NM", help="At most so far apart.")]
+
+
+def render(
+    table: Table,
+    out: Annotated[Path, typer.Option("--out", help="A .png with a scale bar, an .ome.tif or an .ozx (OME-Zarr).")],
+    pixel_size: PixelSize = None,
+    method: Annotated[Method, typer.Option("--render", help="How localizations are drawn.")] = "gaussian",
+    pixel_nm: Annotated[float | None, typer.Option(min=0.1, metavar="NM", help="Output pixel.")] = None,
+    colormap: Annotated[Colormap, typer.Option(help="Of a PNG.")] = "hot",
+    percentile: Annotated[float, typer.Option(min=0.1, max=100, help="Of the lit pixels, white in a PNG.")] = (
+        DEFAULT_PERCENTILE
+    ),
+    depth: Annotated[Depth, typer.Option(help="Values of a TIFF or OME-Zarr: float32 or 16 bits.")] = "float",
+    frames: options.Frames = None,
+    photons: Range = None,
+    precision_nm: Annotated[str | None, typer.Option("--precision", metavar="A:B", help="In nm.")] = None,
+    psf_sigma_nm: Annotated[str | None, typer.Option("--psf-sigma", metavar="A:B", help="In nm.")] = None,
+    probability: Range = None,
+    density_per_um2: Annotated[str | None, typer.Option("--density", metavar="A:B", help="In the frame, per µm².")] = (
+        None
+    ),
+    region: Region = None,
+    drift: Drift = False,
+    linked: Linked = False,
+    crop: Annotated[bool, typer.Option("--crop", help="Draw only the camera pixels that hold localizations.")] = False,
+) -> None:
+    """Draw a table as an image."""
+    if out.suffix not in _IMAGES:
+        raise InvalidSetting(f"{out.name} tells no format; let it end in .png, .ome.tif or .ozx")
+    chosen = {"frames": frames, "photons": photons, "precision_nm": precision_nm, "psf_sigma_nm": psf_sigma_nm}
+    chosen |= {"probability": probability, "density_per_um2": density_per_um2, "region": region}
+    whole = load(table, pixel_size)
+    drawn = replace(whole, localizations=selection(chosen, drift=drift, linked=linked).of(whole.localizations))
+    corner_nm = (-whole.info.pixel_size_nm / 2, -whole.info.pixel_size_nm / 2)
+    if crop:
+        drawn, corner_nm = cropped(drawn)
+    rows, info = drawn.localizations, drawn.info
+    output_nm = pixel_nm or default_output_pixel_nm(info.pixel_size_nm)
+    scene = Scene(rows, info.width_px, info.height_px, info.pixel_size_nm, method)
+    if out.suffix == ".png":
+        scene.grid(output_nm).check_fits(MAX_OUTPUT_PIXELS)
+        image = Reconstruction(info.width_px, info.height_px, info.pixel_size_nm, output_nm, method).add(rows).image
+        out.write_bytes(annotated_png(image, output_nm, colormap=colormap, percentile=percentile))
+    elif out.suffix == ".ozx":
+        omezarr.write(out, scene.levels(output_nm), corner_nm, whole.origin, depth=depth)
+    else:
+        notes = {**whole.origin, "Left upper corner [nm]": f"{corner_nm[0]:g}, {corner_nm[1]:g}"}
+        images.write_reconstruction(out, scene.levels(output_nm), notes, depth=depth)
+    grid = scene.grid(output_nm)
+    typer.echo(f"{len(rows)} localizations on {grid.width}x{grid.height} pixels of {output_nm:g} nm in {out}")
+
+
+def convert(
+    table: Table,
+    to: Annotated[TableFormat, typer.Option("--to", help="The format to write.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", help="By default beside the table, with the other suffix.")
+    ] = None,
+    pixel_size: PixelSize = None,
+    frames: options.Frames = None,
+    photons: Range = None,
+    precision_nm: Annotated[str | None, typer.Option("--precision", metavar="A:B", help="In nm.")] = None,
+    psf_sigma_nm: Annotated[str | None, typer.Option("--psf-sigma", metavar="A:B", help="In nm.")] = None,
+    probability: Range = None,
+    region: Region = None,
+    drift: Drift = False,
+    linked: Linked = False,
+) -> None:
+    """Write a table in another program's format."""
+    chosen = {"frames": frames, "photons": photons, "precision_nm": precision_nm, "psf_sigma_nm": psf_sigma_nm}
+    chosen |= {"probability": probability, "region": region}
+    whole = load(table, pixel_size)
+    rows = selection(chosen, drift=drift, linked=linked).of(whole.localizations)
+    target = out or table.with_suffix(SUFFIXES[to])
+    if target.resolve() == table.resolve():
+        raise InvalidSetting(f"{target.name} would replace the table itself; name another file with --out")
+    if target.suffix != SUFFIXES[to]:
+        raise InvalidSetting(f"a {to} table is a {SUFFIXES[to]} file; let --out end so")
+    write_table(target, replace(whole, localizations=rows), to)
+    typer.echo(f"{len(rows)} localizations in {target}")
+
+
+def score(
+    table: Table,
+    truth: Annotated[Path, typer.Argument(help="CSV of frame, x_nm, y_nm, photons, on.")],
+    pixel_size: PixelSize = None,
+    tolerance: Tolerance = DEFAULT_TOLERANCE_NM,
+    border: Annotated[float, typer.Option(min=0.0, metavar="NM", help="Left out at the image's edges.")] = 0.0,
+    json: options.Json = False,
+) -> None:
+    """Hold a table against what was really there."""
+    whole = load(table, pixel_size)
+    try:
+        reference = read_truth(truth)
+    except OSError as error:
+        raise InvalidInput(f"{truth} cannot be read ({error.strerror}); check its name and permissions") from error
+    rows, info = whole.localizations, whole.info
+    if border > 0:
+        width_nm, height_nm = ((side - 1) * info.pixel_size_nm for side in (info.width_px, info.height_px))
+        rows, reference = (inside(each, width_nm, height_nm, border) for each in (rows, reference))
+    reached = score_table(rows, reference, tolerance)
+    if json:
+        typer.echo(jsonlib.dumps(asdict(reached)))
+        return
+    rmse = "-" if reached.rmse_lateral_nm is None else f"{reached.rmse_lateral_nm:.1f} nm"
+    typer.echo(
+        f"Jaccard {reached.jaccard:.3f} (detection precision {reached.detection_precision:.3f}, recall {reached.recall:.3f}), "
+        f"RMSE {rmse}; {reached.matched} matched, {reached.spurious} spurious, {reached.missed} missed"
+    )
+
+
+def compare(
+    first: Annotated[str, typer.Argument(help="A table or result folder; with --server an acquisition's id.")],
+    second: Annotated[str, typer.Argument(help="Likewise.")],
+    pixel_size: PixelSize = None,
+    tolerance: Tolerance = DEFAULT_TOLERANCE_NM,
+    difference: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Write an image: orange only the first, blue only the second."),
+    ] = None,
+    server: Annotated[str | None, typer.Option(metavar="URL", help="Compare two acquisitions there.")] = None,
+    token: options.Token = None,
+    json: options.Json = False,
+) -> None:
+    """Hold two reconstructions of the same frames against each other."""
+    if server is not None:
+        result, picture = compare_on_server(
+            server, token, first, second, tolerance, with_picture=difference is not None
+        )
+    else:
+        one, two = (load(Path(each), pixel_size) for each in (first, second))
+        check_comparable(one.info.pixel_size_nm, two.info.pixel_size_nm)
+        result = compare_tables(one.localizations, two.localizations, tolerance)
+        picture = None if difference is None else _difference(one, two)
+    if difference is not None and picture is not None:
+        difference.write_bytes(picture)
+    tell_comparison(result, json=json)
+
+
+def load(path: Path, pixel_size_nm: float | None) -> TableFile:
+    """The table in a file, or in a result folder.
+
+    Raises
+    ------
+    InvalidInput
+        If it cannot be read.
+    """
+    file = path / TABLE_HDF5 if path.is_dir() else path
+    return TableFile.of_imported(file.name, read_table(file, pixel_size_nm))
+
+
+def selection(chosen: dict[str, str | None], *, drift: bool, linked: bool) -> Selection:
+    """What the options ask for.
+
+    Raises
+    ------
+    InvalidSetting
+        Naming the first option that is wrong.
+    """
+    given = {name: text for name, text in chosen.items() if text is not None}
+    try:
+        return Selection.model_validate({**given, "drift": drift, "linked": linked})
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = str(first["loc"][0]).removesuffix("_nm").removesuffix("_per_um2").replace("_", "-")
+        raise InvalidSetting(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
+
+
+def _difference(one: TableFile, two: TableFile) -> bytes:
+    width_px, height_px = (max(getattr(each.info, side) for each in (one, two)) for side in ("width_px", "height_px"))
+    both = draw_both(one.localizations, two.localizations, width_px, height_px, one.info.pixel_size_nm)
+    return difference_png(*both)

@@ -1,0 +1,175 @@
+"""What one viewer is sent: all rows in their order, from a place of its own, and news of the acquisition.
+
+Rows are never thrown away, and nothing is queued for a viewer: it has a place among the rows, and the next message is
+made when the last one has gone. Whoever is slow is behind by rows, not by memory. Viewers at the same place share one message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from bisect import bisect_right
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final, Literal
+
+from cellstorm import localizations
+from cellstorm.acquisitions import Acquisition
+from cellstorm.localizations import Localizations
+from cellstorm.messages import DELTA, PART_ROWS, SNAPSHOT, BinaryMessage, Closing, Progress
+from cellstorm.store import Commit
+
+_SHARED_MESSAGES: Final = 16
+"""Of one acquisition: 3 MB, whatever the number of viewers."""
+
+Outgoing = str | bytes
+"""A JSON text or a binary message."""
+
+Reason = Literal["finished", "failed", "cancelled", "deleted", "shutting_down"]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a follower has read, at one moment; safe to hand to another thread."""
+
+    acquisition: Acquisition
+    commits: tuple[Commit, ...]
+    event: str
+    """Position of the newest event in it."""
+    rows: int = 0
+    """Of all commits in it."""
+
+    @property
+    def position(self) -> str:
+        """Of the newest commit in it."""
+        return self.commits[-1].position if self.commits else "0"
+
+    @property
+    def history(self) -> int:
+        """Which order its rows have: another one after the commits were lost and made anew, or were archived."""
+        return zlib.crc32(self.commits[0].position.encode()) if self.commits else 0
+
+    def table(self) -> Localizations:
+        """By chunk: the same table whatever the order in which chunks were committed."""
+        return localizations.concatenate(c.table for c in sorted(self.commits, key=lambda commit: commit.chunk))
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which rows a viewer needs.
+
+    Attributes
+    ----------
+    history, rows
+        What it has from before: so many rows of that order.
+    newest
+        At most so many of the rows that are there when it comes; None for all.
+    """
+
+    history: int = 0
+    rows: int = 0
+    newest: int | None = None
+
+
+class Parts:
+    """Makes binary messages of one acquisition's rows; the newest few are kept, for viewers who are equally far."""
+
+    def __init__(self) -> None:
+        self._made: OrderedDict[tuple[int, int, int], asyncio.Task[bytes]] = OrderedDict()
+
+    async def message(self, view: View, kind: int, first_row: int) -> tuple[bytes, int]:
+        """The message that begins with this row, and the row that follows it."""
+        # Bounds at whole parts, so that viewers who came at different times meet.
+        end_row = min(view.rows, (first_row // PART_ROWS + 1) * PART_ROWS)
+        key = (kind, first_row, end_row)
+        if key not in self._made:
+            self._made[key] = asyncio.create_task(asyncio.to_thread(_message, view, kind, first_row, end_row))
+            while len(self._made) > _SHARED_MESSAGES:
+                self._made.popitem(last=False)
+        return await asyncio.shield(self._made[key]), end_row
+
+
+def _message(view: View, kind: int, first_row: int, end_row: int) -> bytes:
+    starts = list(accumulate((len(commit.table) for commit in view.commits), initial=0))
+    chosen = range(max(0, bisect_right(starts, first_row) - 1), len(view.commits))
+    tables = (
+        view.commits[n].table[max(0, first_row - starts[n]) : end_row - starts[n]]
+        for n in chosen
+        if starts[n] < end_row
+    )
+    return BinaryMessage(
+        kind=kind,
+        table=localizations.concatenate(tables),
+        frames_processed=sum(commit.frame_count for commit in view.commits),
+        end_frame=max((commit.end_frame for commit in view.commits), default=0),
+        first_row=first_row,
+        total_rows=max(view.rows, view.acquisition.localizations),
+        history=view.history,
+    ).to_bytes()
+
+
+class Viewer:
+    """One viewer's place, and what wakes it."""
+
+    def __init__(self, wish: Wish) -> None:
+        self._wish = wish
+        self._next_row: int | None = None
+        self._told: Acquisition | None = None
+        self._changed = asyncio.Event()
+        self._reason: Reason | None = None
+
+    def wake(self) -> None:
+        """There is something new."""
+        self._changed.set()
+
+    def close(self, reason: Reason) -> None:
+        """After the rows that are there, nothing but the farewell."""
+        if self._reason is None:
+            self._reason = reason
+            self._changed.set()
+
+    async def messages(
+        self, view: Callable[[], View], told: Callable[[], Acquisition], parts: Parts
+    ) -> AsyncIterator[Outgoing]:
+        """What the viewer is to be sent: rows as of `view`, then the acquisition as `told`, whenever they change."""
+        while True:
+            self._changed.clear()
+            now = view()
+            message = await self._rows(now, parts)
+            if message is not None:
+                yield message
+                continue
+            if told() is not self._told and self._next_row is not None:
+                self._told = told()
+                yield Progress(acquisition=self._told).model_dump_json()
+            elif self._reason is not None:
+                yield Closing(reason=self._reason).model_dump_json()
+                return
+            else:
+                await self._changed.wait()
+
+    async def _rows(self, view: View, parts: Parts) -> bytes | None:
+        kind = DELTA
+        if self._next_row is None:
+            place = self._begin(view)
+            if place is None:
+                return None
+            kind, self._next_row = place
+            if kind == DELTA:
+                return await self._rows(view, parts)
+        elif self._next_row >= view.rows:
+            return None
+        message, self._next_row = await parts.message(view, kind, self._next_row)
+        return message
+
+    def _begin(self, view: View) -> tuple[int, int] | None:
+        """Kind of the first message and its first row; None while that row has not been read."""
+        wish, total = self._wish, max(view.rows, view.acquisition.localizations)
+        if total and not view.commits and self._reason is None:
+            return None
+        if wish.rows and wish.history == view.history and wish.rows <= total:
+            return DELTA, wish.rows
+        first_row = 0 if wish.newest is None else max(0, total - wish.newest)
+        return None if first_row > view.rows and self._reason is None else (SNAPSHOT, min(first_row, view.rows))

@@ -1,0 +1,138 @@
+"""The commands on tables, as a user gives them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from PIL import Image
+from zarr.storage import ZipStore
+
+from cellstorm.results.formats import TableFile, write_table
+from cellstorm.results.picasso import TableInfo
+from cellstorm.results.tables import read_table
+from cellstorm.scoring import TRUTH, write_truth
+from cellstorm_cli.main import main
+from tests.fakes import star_localizations
+
+
+@pytest.fixture
+def table(tmp_path: Path) -> Path:
+    """800 localizations, as Picasso's."""
+    path = tmp_path / "star.hdf5"
+    write_table(path, TableFile(star_localizations(800), TableInfo(64, 64, 50, 100.0)), "picasso")
+    return path
+
+
+def run(*arguments: object) -> int:
+    return main([str(argument) for argument in arguments])
+
+
+def test_a_table_is_drawn_in_each_kind_of_image(table: Path, tmp_path: Path) -> None:
+    assert run("render", table, "--out", tmp_path / "star.png", "--colormap", "fire") == 0
+    with Image.open(tmp_path / "star.png") as picture:
+        assert picture.size == (320, 320)
+    assert run("render", table, "--out", tmp_path / "star.ome.tif", "--pixel-nm", 5, "--render", "ash") == 0
+    image = tifffile.imread(tmp_path / "star.ome.tif")
+    assert image.shape == (1280, 1280)
+    assert image.sum() == pytest.approx(800, rel=1e-4)
+    assert run("render", table, "--out", tmp_path / "star.ozx", "--depth", "16", "--render", "histogram") == 0
+    level = zarr.open_array(ZipStore(tmp_path / "star.ozx", mode="r"), path="0", mode="r")
+    assert int(np.sum(level[:], dtype=np.int64)) == 800
+
+
+def test_only_what_is_asked_for_is_drawn(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("render", table, "--out", tmp_path / "part.png", "--photons", "800:", "--frames", "0:25") == 0
+    told = int(capsys.readouterr().out.split()[0])
+    given = read_table(table).localizations
+    assert told == int(np.sum((given["photons"] >= 800) & (given["frame"] < 25)))
+
+
+def test_a_cropped_image_holds_the_same_localizations_at_their_places(table: Path, tmp_path: Path) -> None:
+    region = ("--region", "2500,1200,800,900")
+    assert run("render", table, "--out", tmp_path / "whole.ozx", "--render", "histogram", *region) == 0
+    assert run("render", table, "--out", tmp_path / "part.ozx", "--render", "histogram", "--crop", *region) == 0
+    places = []
+    for name in ("whole", "part"):
+        group: Any = zarr.open_group(ZipStore(tmp_path / f"{name}.ozx", mode="r"), mode="r")
+        _, translation = group.attrs["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+        places.append(np.argwhere(group["0"][:]) * 20 + np.array(translation["translation"]))
+    assert group["0"].shape[0] < 60
+    np.testing.assert_allclose(places[1], places[0])
+
+
+def test_a_table_is_converted_there_and_back(table: Path, tmp_path: Path) -> None:
+    assert run("convert", table, "--to", "thunderstorm-1.3", "--out", tmp_path / "theirs.csv") == 0
+    assert run("convert", tmp_path / "theirs.csv", "--to", "smlm", "--pixel-size", 100) == 0
+    back, given = read_table(tmp_path / "theirs.smlm").localizations, read_table(table).localizations
+    np.testing.assert_allclose(back["x_nm"], given["x_nm"], atol=0.01)
+    np.testing.assert_array_equal(back["frame"], given["frame"])
+
+
+def test_a_table_is_scored_against_the_truth(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = read_table(table).localizations
+    truth = np.zeros(len(given), TRUTH)
+    for name in ("frame", "x_nm", "y_nm", "photons"):
+        truth[name] = given[name]
+    truth["on"] = 1
+    write_truth(tmp_path / "truth.csv", truth)
+    assert run("score", table, tmp_path / "truth.csv", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert (told["matched"], told["spurious"], told["missed"]) == (800, 0, 0)
+    assert told["rmse_lateral_nm"] < 0.02
+
+
+def test_two_tables_are_compared(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("convert", table, "--to", "picasso", "--out", tmp_path / "half.hdf5", "--frames", "0:25") == 0
+    capsys.readouterr()
+    difference = tmp_path / "difference.png"
+    assert run("compare", table, tmp_path / "half.hdf5", "--difference", difference, "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["second"]["matched_share"] == 1
+    assert told["first"]["localizations"] == 800
+    assert told["offset_x_nm"] == 0
+    assert not told["identical"]
+    with Image.open(difference) as picture:
+        assert picture.mode == "RGB"
+        orange = np.asarray(picture)
+    assert orange.reshape(-1, 3).max(axis=0)[0] == 255  # what the half lacks
+
+
+def test_other_programs_tables_are_drawn(shared: Path, tmp_path: Path) -> None:
+    real = shared / "real"
+    assert run("render", real / "table_picasso_egfr.hdf5", "--pixel-size", 130, "--out", tmp_path / "egfr.png") == 0
+    leterrier = real / "table_leterrier_thunderstorm.csv"
+    assert run("render", leterrier, "--pixel-size", 160, "--out", tmp_path / "leterrier.png") == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        pytest.param(["render", "{t}", "--out", "image.bmp"], "let it end in .png, .ome.tif or .ozx", id="no format"),
+        pytest.param(
+            ["render", "{t}", "--out", "i.png", "--photons", "9:1"], "--photons: range '9:1' is empty", id="range"
+        ),
+        pytest.param(["render", "{t}", "--out", "i.png", "--pixel-nm", "0.1"], "choose larger pixels", id="too large"),
+        pytest.param(["render", "{t}", "--out", "i.png", "--drift"], "drift cannot be taken out", id="no drift"),
+        pytest.param(["convert", "{t}", "--to", "smlm", "--out", "t.csv"], "is a .smlm file", id="other suffix"),
+        pytest.param(["convert", "{t}", "--to", "picasso"], "would replace the table itself", id="itself"),
+        pytest.param(["score", "{t}", "none.csv"], "none.csv cannot be read", id="no truth"),
+        pytest.param(["compare", "{t}", "none.hdf5"], "none.hdf5 cannot be read", id="no table"),
+        pytest.param(
+            ["render", "pyproject.toml", "--out", "i.png"], "no table that cellSTORM reads", id="no table at all"
+        ),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_line(
+    table: Path, capsys: pytest.CaptureFixture[str], arguments: list[str], told: str
+) -> None:
+    assert run(*(argument.format(t=table) for argument in arguments)) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("cellstorm: ")
+    assert error.count("\n") == 1
+    assert told in error
