@@ -13,17 +13,27 @@ from __future__ import annotations
 import base64
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 import numpy as np
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from cellstorm import localizations, messages, rendering
-from cellstorm.acquisitions import FOLLOWS, Acquisition, AcquisitionSettings
+from cellstorm.acquisitions import FOLLOWS, Acquisition, AcquisitionSettings, CreatedAcquisition
+from cellstorm.analysis.exposure import ExposureDrift
+from cellstorm.batches import Batch
+from cellstorm.camera import DEFAULT_CAMERA, PRESETS
+from cellstorm.camera_report import CameraReport
+from cellstorm.chunks import MIN_CHUNK_FRAMES
+from cellstorm.emitters import to_localizations
+from cellstorm.gaps import LinkGap
+from cellstorm.generator import EMITTER_CHANNELS
 from cellstorm.localizations import LOCALIZATION, Localizations
 from cellstorm.reconstruction import Reconstruction, default_output_pixel_nm
-from cellstorm_server.acquisitions import CreatedAcquisition
+from cellstorm.results import thunderstorm
+from cellstorm_server.files import ResultFile
+from cellstorm_server.joining import BrowserSession, CodeRequest, JoinCode
 from cellstorm_server.models import Model
 
 GENERATED: Final = Path(__file__).resolve().parent.parent / "src" / "generated"
@@ -33,6 +43,14 @@ _MODELS: Final[tuple[tuple[type[BaseModel], JsonSchemaMode], ...]] = (
     (Acquisition, "serialization"),
     (CreatedAcquisition, "serialization"),
     (Model, "serialization"),
+    (Batch, "serialization"),
+    (BrowserSession, "serialization"),
+    (CodeRequest, "validation"),
+    (JoinCode, "serialization"),
+    (LinkGap, "validation"),
+    (CameraReport, "validation"),
+    (ExposureDrift, "serialization"),
+    (ResultFile, "serialization"),
     (messages.Opening, "serialization"),
     (messages.Progress, "serialization"),
     (messages.Closing, "serialization"),
@@ -42,6 +60,7 @@ _SENT_BY_PAGE: Final = {"NewAcquisition"}
 
 _FIELD_PX: Final = (8, 6)
 _PIXEL_SIZE_NM: Final = 100.0
+_THRESHOLD: Final = 0.4
 
 
 def models_schema() -> dict[str, Any]:
@@ -66,20 +85,28 @@ def tables() -> str:
         {"name": c.name, "dtype": c.dtype, "offset": offsets[c.name], "unit": c.unit, "meaning": c.meaning}
         for c in localizations.COLUMNS
     ]
+    cameras = {name: {"gain": camera.gain, "offset": camera.offset} for name, camera in PRESETS.items()}
     follows = {state.value: sorted(state.value for state in following) for state, following in FOLLOWS.items()}
-    hot = "".join(f"{red:02x}{green:02x}{blue:02x}" for red, green, blue in rendering.palette("hot").tolist())
+    wire = [{"name": column.name, "dtype": column.dtype} for column in messages.WIRE_COLUMNS]
+    colormaps = {name: rendering.palette(name).tobytes().hex() for name in get_args(rendering.Colormap)}
     return "\n".join(
         (
             "// Made by tools/schema.py from the server's definitions; not to be edited.",
             f"export const COLUMNS = {json.dumps(columns)} as const;",
             f"export const ROW_BYTES = {LOCALIZATION.itemsize};",
+            "/** Of binary messages, one after another. */",
+            f"export const WIRE_COLUMNS = {json.dumps(wire)} as const;",
+            f"export const EMITTER_CHANNELS = {json.dumps(EMITTER_CHANNELS)} as const;",
+            f"export const THUNDERSTORM_HEADER = {json.dumps(thunderstorm.HEADER)} as const;",
+            f"export const MIN_CHUNK_FRAMES = {MIN_CHUNK_FRAMES};",
+            f"export const CAMERAS = {json.dumps(cameras)} as const;",
             f"export const SNAPSHOT = {messages.SNAPSHOT};",
             f"export const DELTA = {messages.DELTA};",
             f"export const FOLLOWS = {json.dumps(follows)} as const;",
             f"export const DEFAULT_PERCENTILE = {rendering.DEFAULT_PERCENTILE};",
             f"export const DEFAULT_GAMMA = {rendering.DEFAULT_GAMMA};",
             "/** 256 colours from nothing to brightest, six hexadecimal digits each. */",
-            f'export const HOT = "{hot}";',
+            f"export const COLORMAPS = {json.dumps(colormaps)} as const;",
             "",
         )
     )
@@ -87,9 +114,9 @@ def tables() -> str:
 
 def examples() -> dict[str, Any]:
     """Messages with their rows, and the server's image of these rows. Binary data is base64."""
-    table = _example_localizations()
-    snapshot = messages.BinaryMessage(messages.SNAPSHOT, table[:9], frames_processed=5, end_frame=7, left_out=0)
-    delta = messages.BinaryMessage(messages.DELTA, table[9:], frames_processed=11, end_frame=12, left_out=2)
+    table = messages.as_sent(_example_localizations())
+    snapshot = messages.BinaryMessage(messages.SNAPSHOT, table[:9], 5, 7, first_row=0, total_rows=9, history=7)
+    delta = messages.BinaryMessage(messages.DELTA, table[9:], 11, 12, first_row=9, total_rows=20, history=7)
     output_pixel_nm = default_output_pixel_nm(_PIXEL_SIZE_NM)
     drawn = Reconstruction(*_FIELD_PX, _PIXEL_SIZE_NM, output_pixel_nm, "gaussian").add(table).snapshot()
     return {
@@ -104,6 +131,8 @@ def examples() -> dict[str, Any]:
             "float32": _base64(drawn.image.astype("<f4").tobytes()),
             "outside": drawn.outside,
         },
+        "emitters": _example_emitters(),
+        "thunderstorm": b"".join(thunderstorm.text(table, _PIXEL_SIZE_NM)).decode(),
         "scale_bars_nm": {str(width): rendering.scale_bar_nm(width) for width in (40, 700, 12_800, 51_200, 99_000)},
     }
 
@@ -123,6 +152,28 @@ def _example_localizations() -> Localizations:
     table["x_nm"][:4] = (-49.5, 749.5, 760, 300)  # the third lies outside
     table["precision_nm"][:4] = (20, 300, 20, 1)
     return table
+
+
+def _example_emitters() -> dict[str, Any]:
+    """A generator's output, with emitters on their own, on edges between pixels and at the border, and what is read from it."""
+    random = np.random.default_rng(5)
+    height, width = 16, 24
+    output = np.zeros((1, len(EMITTER_CHANNELS), height, width), np.float32)
+    output[0] = random.uniform(0.05, 0.4, output.shape[1:])
+    output[0, 0] = np.where(random.random((height, width)) < 0.25, random.uniform(0, 1, (height, width)), 0.01)
+    output[0, 1:3] = random.uniform(-0.9, 0.9, (2, height, width))
+    output[0, 3:5] *= 900.0
+    table = to_localizations(
+        output, np.array([41]), camera=DEFAULT_CAMERA, pixel_size_nm=_PIXEL_SIZE_NM, threshold=_THRESHOLD
+    )
+    return {
+        "height_width": (height, width),
+        "threshold": _THRESHOLD,
+        "pixel_size_nm": _PIXEL_SIZE_NM,
+        "output": _base64(output.astype("<f4").tobytes()),
+        "rows": _base64(table.tobytes()),
+        "count": len(table),
+    }
 
 
 def _base64(data: bytes) -> str:

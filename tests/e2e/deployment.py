@@ -57,7 +57,7 @@ def services(profile: str, variables: Mapping[str, str]) -> dict[str, Service]:
 
 
 def _fill(value: Any, variables: Mapping[str, str]) -> Any:  # noqa: ANN401  # any part of a YAML document
-    """Interpolation as in the compose specification: ${NAME}, ${NAME:-default}, ${NAME:?reason}."""
+    """Interpolation as in the compose specification: ${NAME}, ${NAME:-default}, ${NAME-default}, ${NAME:?reason}."""
     if isinstance(value, dict):
         return {key: _fill(part, variables) for key, part in value.items()}
     if isinstance(value, list):
@@ -70,9 +70,11 @@ def _fill(value: Any, variables: Mapping[str, str]) -> Any:  # noqa: ANN401  # a
         found = variables.get(name, "")
         if not found and operator == ":?":
             raise KeyError(f"{name}: {rest}")
-        return found or (rest if operator == ":-" else "")
+        if operator == "-" and name in variables:
+            return found
+        return found or (rest if operator in (":-", "-") else "")
 
-    return re.sub(r"\$\{(\w+)(?:(:-|:\?)([^}]*))?\}", look_up, value)
+    return re.sub(r"\$\{(\w+)(?:(:-|-|:\?)([^}]*))?\}", look_up, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,13 +99,15 @@ def as_process(service: Service, data: Path) -> tuple[str, ...]:
 @contextmanager
 def deployed(folder: Path, wrap: Wrap = as_process) -> Iterator[Deployment]:
     """Redis, gateway and one worker, as docker-compose.yml has them, with their data and logs below `folder`."""
-    redis_port, port = free_port(), free_port()
+    redis_port, port, https_port = free_port(), free_port(), free_port()
     token, password = "admin-token-of-this-test", "passwordofthistest"
     variables = {
         "CELLSTORM_REDIS_PASSWORD": password,
         "CELLSTORM_REDIS_PORT": str(redis_port),
         "CELLSTORM_HOST": "127.0.0.1",
         "CELLSTORM_PORT": str(port),
+        "CELLSTORM_HTTPS_HOST": "127.0.0.1",
+        "CELLSTORM_HTTPS_PORT": str(https_port),
         "CELLSTORM_ADMIN_TOKEN": token,
         "CELLSTORM_THREADS": "1",
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from redis import Redis
@@ -84,6 +86,21 @@ def test_a_video_streamed_to_its_processes_becomes_localizations(
     video = tmp_path / "sample.mp4"
     deployment.write_sample(video)
     deployment.assert_localized(service, deployment.publish(service, video))
+
+
+def test_phones_come_over_https_by_an_authority_of_the_installation(service: deployment.Deployment) -> None:
+    gateway = service.services["gateway"].environment
+    authority = httpx.get(f"{service.url}/ca.crt", trust_env=False).raise_for_status().text
+    address = f"https://127.0.0.1:{gateway['CELLSTORM_HTTPS_PORT']}"
+    context = ssl.create_default_context(cadata=authority)
+    assert httpx.get(f"{address}/livez", verify=context, trust_env=False).json() == {"status": "alive"}
+
+
+@pytest.mark.parametrize(("given", "port"), [({}, "8443"), ({"CELLSTORM_HTTPS_PORT": ""}, "")])
+def test_https_is_the_default_and_can_be_left_to_a_proxy(given: dict[str, str], port: str) -> None:
+    gateway = deployment.services("cpu", PASSWORD | given)["gateway"].environment
+    assert gateway["CELLSTORM_HTTPS_PORT"] == port
+    assert gateway["CELLSTORM_HOST"] == "127.0.0.1"
 
 
 def test_redis_refuses_whoever_has_no_password(service: deployment.Deployment) -> None:

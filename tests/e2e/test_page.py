@@ -1,278 +1,323 @@
-"""The page in a real browser, before the whole service: camera, WebRTC, worker, growing image.
-
-The browser's camera is a file: a simulated recording that it plays in a loop.
-"""
+"""The page's places in a real browser, before the whole service: join, start, wall, guide, sample, and without a network."""
 
 from __future__ import annotations
 
-import base64
-import io
-import os
-import shutil
-import signal
-from collections.abc import Iterator
+import re
 from pathlib import Path
+from typing import Any
 
-import httpx
-import numpy as np
 import pytest
-from numpy.typing import NDArray
-from PIL import Image
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    ConsoleMessage,
-    Page,
-    Playwright,
-    ViewportSize,
-    expect,
-    sync_playwright,
+from playwright.sync_api import BrowserContext, expect
+
+from cellstorm_cli.service import LocalService
+from tests.e2e.browsers import (
+    BUILT_PAGE,
+    Complaints,
+    admin,
+    join,
+    new_acquisition,
+    new_code,
+    sign_in,
+    upload,
+    wait_until,
 )
 
-from cellstorm.settings import Settings
-from cellstorm_cli.service import LocalService, local_service
-from cellstorm_models.simulation import SimulationConfig, simulate
-
-SIDE_PX = 192
-FPS = 15
-PATIENCE_MS = 60_000
-"""For what the service does; a loaded machine takes its time."""
-
-PAGE = Path(__file__).resolve().parents[2] / "phone_client" / "dist"
-PHONE: ViewportSize = {"width": 360, "height": 740}
-SCREEN: ViewportSize = {"width": 1280, "height": 800}
-
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
+SAMPLE = BUILT_PAGE / "sample.mp4"
 
 
-@pytest.fixture(scope="module")
-def camera_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the browser takes for its camera (YUV4MPEG2)."""
-    config = SimulationConfig(frames=6 * FPS, width=SIDE_PX, height=SIDE_PX, fluorophores=2000, emitters_per_frame=25)
-    counts = simulate(config, np.random.default_rng(5)).counts.astype(np.uint8)
-    grey = bytes([128]) * (SIDE_PX * SIDE_PX // 2)  # both colour planes of 4:2:0
-    frames = b"".join(b"FRAME\n" + frame.tobytes() + grey for frame in counts)
-    path = tmp_path_factory.mktemp("camera") / "blinking.y4m"
-    path.write_bytes(f"YUV4MPEG2 W{SIDE_PX} H{SIDE_PX} F{FPS}:1 Ip A1:1 C420jpeg\n".encode() + frames)
-    return path
+def acquisitions(service: LocalService) -> list[dict[str, Any]]:
+    """As the server lists them."""
+    with admin(service) as client:
+        listed: list[dict[str, Any]] = client.get("/api/v1/acquisitions").raise_for_status().json()
+        return listed
 
 
-@pytest.fixture(scope="module")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalService]:
-    """All of it, as `cellstorm up` runs it."""
-    if not (PAGE / "index.html").is_file():
-        pytest.skip("needs the built page: make setup")
-    folder = tmp_path_factory.mktemp("service")
-    settings = Settings.load(port=0, data=folder / "data", page=PAGE)
-    with local_service(settings, workers=1, log_file=folder / "log") as running:
-        yield running
+def named(service: LocalService, name: str) -> dict[str, Any]:
+    """The acquisition of this name."""
+    return next(each for each in acquisitions(service) if each["settings"]["name"] == name)
 
 
-@pytest.fixture(scope="module")
-def playwright() -> Iterator[Playwright]:
-    expect.set_options(timeout=PATIENCE_MS)
-    with sync_playwright() as running:
-        yield running
+def wait_for_state(service: LocalService, acquisition_id: str, state: str) -> dict[str, Any]:
+    """The acquisition, once it is there."""
+    return wait_until(service, acquisition_id, lambda acquisition: acquisition["state"] == state)
 
 
-@pytest.fixture(scope="module")
-def browser(playwright: Playwright, camera_file: Path) -> Iterator[Browser]:
-    """Debian's Chromium with the file as its camera."""
-    executable = shutil.which("chromium")
-    if executable is None:
-        pytest.skip("needs chromium on PATH")
-    camera = (
-        "--use-fake-ui-for-media-stream",
-        "--use-fake-device-for-media-stream",
-        f"--use-file-for-fake-video-capture={camera_file}",
-        "--allow-loopback-in-peer-connection",
-    )
-    running = playwright.chromium.launch(executable_path=executable, args=[*QUIET, *camera])
-    yield running
-    running.close()
-
-
-@pytest.fixture
-def phone(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport=PHONE, device_scale_factor=2, has_touch=True, is_mobile=True)
-    context.set_default_timeout(PATIENCE_MS)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def screen(browser: Browser) -> Iterator[BrowserContext]:
-    context = browser.new_context(viewport=SCREEN, color_scheme="dark")
-    context.set_default_timeout(PATIENCE_MS)
-    yield context
-    context.close()
-
-
-class Complaints:
-    """What a page's console says is wrong."""
-
-    def __init__(self, page: Page) -> None:
-        self.texts: list[str] = []
-        page.on("console", self._listen)
-        page.on("pageerror", lambda error: self.texts.append(str(error)))
-
-    def _listen(self, message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
-            self.texts.append(message.text)
-
-
-def new_acquisition(service: LocalService, name: str) -> str:
-    """Link of a new one."""
-    headers = {"Authorization": f"Bearer {service.admin_token}"}
-    with httpx.Client(base_url=service.url, headers=headers, trust_env=False) as client:
-        return str(client.post("/api/v1/acquisitions", json={"name": name}).raise_for_status().json()["viewer_url"])
-
-
-def figure(page: Page, key: str) -> int:
-    """A count as the page shows it."""
-    shown = page.locator(f'[data-figure="{key}"]').inner_text()
-    return int(shown.split(",")[0].replace("\u2009", ""))
-
-
-def wait_for_more(page: Page, key: str, than: int) -> int:
-    """The count, once it is above `than`."""
-    page.wait_for_function(
-        """([key, than]) => {
-            const shown = document.querySelector(`[data-figure="${key}"]`)?.textContent ?? "0";
-            return Number(shown.split(",")[0].replaceAll("\\u2009", "")) > than;
-        }""",
-        arg=[key, than],
-    )
-    return figure(page, key)
-
-
-def canvas_image(page: Page) -> NDArray[np.uint8]:
-    """(height, width, 3) of the growing image."""
-    url = page.locator("canvas").evaluate("canvas => canvas.toDataURL('image/png')")
-    return decoded(base64.b64decode(url.partition(",")[2]))
-
-
-def decoded(png: bytes) -> NDArray[np.uint8]:
-    """(height, width, 3)"""
-    return np.asarray(Image.open(io.BytesIO(png)).convert("RGB"))
-
-
-def lit(image: NDArray[np.uint8]) -> int:
-    """Pixels that are not black."""
-    return int(np.count_nonzero(image.max(axis=2) > 32))
-
-
-def start_filming(page: Page) -> None:
-    page.get_by_role("button", name="Film", exact=True).click()
-    expect(page.get_by_text("Keep still.")).to_be_visible()
-
-
-def stop_filming(page: Page) -> None:
-    page.get_by_role("button", name="Stop").click()
-    expect(page.locator("header .state")).to_have_text("Finished")
-
-
-def test_from_the_start_page_to_a_finished_image(phone: BrowserContext, service: LocalService, tmp_path: Path) -> None:
+def test_from_the_code_to_a_finished_image_with_one_tap(phone: BrowserContext, page_service: LocalService) -> None:
     page = phone.new_page()
     complaints = Complaints(page)
-    page.goto(service.admin_link)
-    assert service.admin_token not in page.url
-    page.get_by_label("Name").fill("Blinking")
-    page.screenshot(path=tmp_path / "start.png")
-    page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("heading", name="Blinking")).to_be_visible()
-    assert "token" not in page.url
-    expect(page.locator('[data-figure="lag"]')).to_have_text("not yet")
-
-    start_filming(page)
-    early = wait_for_more(page, "localizations", 0)
-    wait_for_more(page, "localizations", 2 * early)
-    first = lit(canvas_image(page))
-    wait_for_more(page, "localizations", 4 * early)
-    expect(page.get_by_text(f"{SIDE_PX}\u00a0\u00d7\u00a0{SIDE_PX}")).to_be_visible()
+    page.goto(f"{page_service.url}/#/join/{new_code(page_service, 'film')}")
+    page.get_by_role("button", name="Film", exact=True).tap()
+    page.wait_for_url(re.compile(r"#/film/.+"))
+    acquisition_id = page.url.rpartition("/")[2]
+    wait_until(page_service, acquisition_id, lambda acquisition: acquisition["localizations"] > 0)
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    page.screenshot(path=tmp_path / "filming.png")
-    assert lit(canvas_image(page)) > first > 0
-    assert figure(page, "received") >= figure(page, "processed") > 0
-
-    stop_filming(page)
-    expect(page.get_by_role("button", name="Film")).to_be_hidden()
-    expect(page.get_by_alt_text("Sum of all frames")).to_be_visible()
-    page.screenshot(path=tmp_path / "finished.png")
-    with page.expect_download() as download:
-        page.get_by_role("button", name="Download results").click()
-    assert download.value.suggested_filename == "Blinking.zip"
+    page.get_by_role("button", name="Stop").tap()
+    finished = wait_for_state(page_service, acquisition_id, "finished")
+    assert finished["frames_received"] > 0
     assert complaints.texts == []
 
 
-def test_a_viewer_who_joins_late_sees_the_server_s_image(
-    phone: BrowserContext, screen: BrowserContext, service: LocalService, tmp_path: Path
+def test_a_code_that_is_used_up_says_what_to_do(phone: BrowserContext, page_service: LocalService) -> None:
+    code = new_code(page_service, "watch")
+    first = phone.new_page()
+    first.goto(f"{page_service.url}/#/join/{code}")
+    expect(first.get_by_role("heading", name="The wall")).to_be_visible()
+    phone.clear_cookies()
+    second = phone.new_page()
+    second.goto(f"{page_service.url}/#/join/{code}")
+    expect(second.get_by_role("alert")).to_contain_text("Scan the one that is on the screen now")
+    second.get_by_label("Code").fill(new_code(page_service, "watch").lower())
+    second.get_by_role("button", name="Join the class").tap()
+    expect(second.get_by_role("heading", name="The wall")).to_be_visible()
+
+
+def test_a_stranger_who_has_joined_comes_to_what_the_address_named(
+    screen: BrowserContext, page_service: LocalService
 ) -> None:
-    link = new_acquisition(service, "For the room")
-    filming = phone.new_page()
-    filming.goto(link)
-    start_filming(filming)
-    wait_for_more(filming, "localizations", 100)
-    viewer = screen.new_page()
-    complaints = Complaints(viewer)
-    viewer.goto(link)
-    wait_for_more(viewer, "localizations", 100)
-    expect(viewer.get_by_text("The image appears")).to_be_hidden()
-    viewer.screenshot(path=tmp_path / "viewer.png")
-    stop_filming(filming)
-    expect(viewer.locator("header .state")).to_have_text("Finished")
-    viewer.wait_for_timeout(1500)  # the contrast follows once a second
+    page = screen.new_page()
+    page.goto(f"{page_service.url}/#/wall")
+    page.get_by_label("Code").fill(new_code(page_service, "film"))
+    page.get_by_role("button", name="Join the class").click()
+    expect(page.get_by_role("heading", name="The wall")).to_be_visible()
 
-    token = link.partition("token=")[2]
-    acquisition_id = link.partition("acquisition=")[2].partition("&")[0]
-    answer = httpx.get(
-        f"{service.url}/api/v1/acquisitions/{acquisition_id}/reconstruction.png",
-        params={"render": "gaussian", "pixel_nm": 20, "colormap": "hot"},
-        headers={"Authorization": f"Bearer {token}"},
-        trust_env=False,
-    ).raise_for_status()
-    ours, theirs = canvas_image(viewer).astype(float), decoded(answer.content).astype(float)
-    assert ours.shape == theirs.shape
-    assert np.corrcoef(ours.ravel(), theirs.ravel())[0, 1] > 0.99
+
+def test_the_admin_s_link_leaves_its_token_nowhere(screen: BrowserContext, page_service: LocalService) -> None:
+    page = screen.new_page()
+    sign_in(page, page_service)
+    assert "token" not in page.url
+    page.reload()
+    expect(page.get_by_role("heading", name="Scan to join")).to_be_visible()
+    kept = page.evaluate("JSON.stringify({...localStorage}) + JSON.stringify({...sessionStorage}) + document.cookie")
+    assert page_service.admin_token not in kept
+    assert "cellstorm_session" not in page.evaluate("document.cookie")
+    page.get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Join the class")).to_be_visible()
+
+
+def test_the_next_code_is_shown_as_soon_as_one_is_used(
+    screen: BrowserContext, phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = screen.new_page()
+    sign_in(page, page_service)
+    shown = page.locator(".invite-code")
+    expect(shown).to_have_text(re.compile("[0-9A-Z]{8}"))
+    code = shown.inner_text()
+    joining = phone.new_page()
+    joining.goto(f"{page_service.url}/#/join/{code}")
+    expect(shown).not_to_have_text(code)
+    expect(page.get_by_text("A device has joined.")).to_be_visible()
+    address = page.locator(".invite-address").get_attribute("href")
+    assert address is not None
+    assert address.endswith(f"/#/join/{shown.inner_text()}")
+
+
+def test_one_code_serves_a_class(screen: BrowserContext, page_service: LocalService) -> None:
+    page = screen.new_page()
+    sign_in(page, page_service)
+    expect(page.locator(".invite-code")).to_have_text(re.compile("[0-9A-Z]{8}"))
+    single = page.locator(".invite-code").inner_text()
+    page.get_by_role("switch").check()
+    expect(page.locator(".invite-code")).not_to_have_text(single)
+    with admin(page_service) as client:
+        code = client.get(f"/api/v1/codes/{page.locator('.invite-code').inner_text()}").raise_for_status().json()
+    assert code["uses_left"] == 30
+
+
+def test_a_spectator_watches_one_acquisition_and_changes_nothing(
+    screen: BrowserContext, page_service: LocalService
+) -> None:
+    acquisition_id = new_acquisition(page_service, "Shown to all")
+    page = screen.new_page()
+    join(page, page_service, "watch", acquisition_id)
+    assert page.url.endswith(f"#/view/{acquisition_id}")
+    expect(page.get_by_role("heading", name="Shown to all")).to_be_visible()
+    page.goto(f"{page_service.url}/#/")
+    expect(page.get_by_role("heading", name="Shown to all")).to_be_visible()
+    page.goto(f"{page_service.url}/#/film/{acquisition_id}")
+    expect(page.get_by_role("alert")).to_contain_text("Ask for a code that allows it")
+
+
+def test_a_member_of_the_class_deletes_only_what_is_his_own(screen: BrowserContext, page_service: LocalService) -> None:
+    new_acquisition(page_service, "The teacher's")
+    page = screen.new_page()
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/")
+    page.get_by_role("button", name="New acquisition").click()
+    page.get_by_role("dialog").get_by_label("Name").fill("My own")
+    page.get_by_role("button", name="Create and film").click()
+    expect(page.get_by_role("heading", name="My own")).to_be_visible()
+    page.get_by_role("link", name="Back").click()
+    page.get_by_role("searchbox").fill("own")
+    expect(page.get_by_role("link", name=re.compile("The teacher's"))).to_be_hidden()
+    page.get_by_role("searchbox").fill("")
+    expect(page.get_by_role("button", name="Delete The teacher's")).to_have_count(0)
+    page.get_by_role("button", name="Delete My own").click()
+    page.get_by_role("dialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("link", name=re.compile("My own"))).to_have_count(0)
+    assert "My own" not in [each["settings"]["name"] for each in acquisitions(page_service)]
+
+
+def test_new_images_hang_themselves_on_the_wall_and_open_on_a_press(
+    screen: BrowserContext, page_service: LocalService
+) -> None:
+    page = screen.new_page()
+    complaints = Complaints(page)
+    join(page, page_service, "watch")
+    expect(page.get_by_role("heading", name="The wall")).to_be_visible()
+    acquisition_id = upload(page_service, "Hung up", SAMPLE)
+    tile = page.get_by_role("link", name=re.compile("Hung up"))
+    expect(tile.locator("img")).to_be_visible()
+    wait_for_state(page_service, acquisition_id, "finished")
+    expect(tile).to_contain_text("Finished")
+    assert tile.locator("img").evaluate("image => image.naturalWidth") > 100
+    tile.click()
+    page.wait_for_url(re.compile(f"#/view/{acquisition_id}"))
     assert complaints.texts == []
 
 
-def test_filming_goes_on_by_itself_after_the_gateway_was_killed(phone: BrowserContext, service: LocalService) -> None:
+def test_the_sample_takes_the_real_path_from_the_browser(screen: BrowserContext, page_service: LocalService) -> None:
+    page = screen.new_page()
+    complaints = Complaints(page)
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/")
+    page.get_by_role("link", name=re.compile("Try it without a microscope")).click()
+    page.get_by_role("button", name="Play the sample").click()
+    page.wait_for_url(re.compile(r"#/view/.+"))
+    acquisition_id = page.url.rpartition("/")[2]
+    wait_until(page_service, acquisition_id, lambda acquisition: acquisition["localizations"] > 500)
+    page.get_by_role("button", name="Stop").click()
+    expect(page.locator(".sample-bar")).to_have_count(0)
+    finished = wait_for_state(page_service, acquisition_id, "finished")
+    assert (finished["frame_width"], finished["frame_height"]) == (128, 128)
+    assert complaints.texts == []
+
+
+@pytest.mark.parametrize(
+    ("place", "heading"),
+    [("record", "Record on"), ("recordings", "Recordings"), ("local", "Reconstruct"), ("guide", "How")],
+)
+def test_what_is_on_this_device_opens_without_a_network(
+    phone: BrowserContext, page_service: LocalService, place: str, heading: str
+) -> None:
     page = phone.new_page()
-    page.goto(new_acquisition(service, "Interrupted"))
-    start_filming(page)
-    before = wait_for_more(page, "received", 0)
-    os.kill(service.supervisor.process_id("gateway"), signal.SIGKILL)
-    expect(page.locator(".camera")).not_to_have_attribute("data-capture", "filming")
-    expect(page.locator(".camera")).to_have_attribute("data-capture", "filming")
-    wait_for_more(page, "received", before + 2 * FPS)
-    stop_filming(page)
+    join(page, page_service, "film")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    kept = page.evaluate(
+        """async () => {
+            const caches_ = await Promise.all((await caches.keys()).map((name) => caches.open(name)));
+            const requests = (await Promise.all(caches_.map((cache) => cache.keys()))).flat();
+            return requests.map((request) => new URL(request.url).pathname);
+        }"""
+    )
+    assert "/" in kept
+    assert not [path for path in kept if path.startswith(("/api", "/whip"))]
+    page.reload()  # the worker looks after pages that were opened after it was installed
+    phone.set_offline(True)
+    page.goto(f"{page_service.url}/#/{place}")
+    page.reload()
+    expect(page.get_by_role("heading", level=1, name=re.compile(heading))).to_be_visible()
 
 
-def test_a_wrong_token_is_told_in_words(screen: BrowserContext, service: LocalService) -> None:
+def test_the_place_that_needs_the_server_says_so_and_names_those_that_do_not(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = phone.new_page()
+    join(page, page_service, "film")
+    page.evaluate("navigator.serviceWorker.ready.then(() => null)")
+    page.reload()
+    phone.set_offline(True)
+    page.goto(f"{page_service.url}/#/wall")
+    page.reload()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.get_by_role("main").get_by_role("link", name="Recordings").click()
+    expect(page.get_by_role("heading", name="Recordings on this device")).to_be_visible()
+
+
+def test_the_keyboard_leads_to_the_content_and_the_focus_follows_the_place(
+    screen: BrowserContext, page_service: LocalService
+) -> None:
     page = screen.new_page()
-    page.goto(f"{new_acquisition(service, 'Private')}wrong")
-    expect(page.get_by_role("alert").first).to_contain_text("token does not fit")
+    join(page, page_service, "watch")
+    page.reload()
+    page.get_by_role("heading", level=1).wait_for()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("main")).to_be_focused()
+    page.get_by_role("link", name="Guide").first.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1, name="How to film")).to_be_focused()
+    expect(page).to_have_title("How to film · cellSTORM")
 
 
-def test_an_address_without_a_token_says_where_to_get_one(screen: BrowserContext, service: LocalService) -> None:
+def test_a_choice_of_light_or_dark_outlasts_a_reload(screen: BrowserContext, page_service: LocalService) -> None:
     page = screen.new_page()
-    page.goto(service.url)
-    expect(page.get_by_text("Open the address that the server printed")).to_be_visible()
+    page.goto(f"{page_service.url}/#/guide")
+    ground = "getComputedStyle(document.documentElement).backgroundColor"
+    dark = page.evaluate(ground)
+    page.get_by_role("button", name=re.compile("Light or dark")).click()
+    light = page.evaluate(ground)
+    assert light != dark
+    page.reload()
+    page.get_by_role("heading", level=1).wait_for()
+    assert page.evaluate(ground) == light
 
 
-def test_without_a_secure_context_the_person_learns_what_to_do(screen: BrowserContext, service: LocalService) -> None:
+def test_the_hint_for_newcomers_is_shown_until_it_is_dismissed(
+    screen: BrowserContext, page_service: LocalService
+) -> None:
     page = screen.new_page()
-    page.add_init_script("Object.defineProperty(Navigator.prototype, 'mediaDevices', {get: () => undefined})")
-    page.add_init_script("Object.defineProperty(window, 'isSecureContext', {get: () => false})")
-    page.goto(new_acquisition(service, "Insecure"))
-    page.get_by_role("button", name="Film", exact=True).click()
-    expect(page.get_by_text("Open the https:// address that the server prints")).to_be_visible()
+    sign_in(page, page_service)
+    page.get_by_role("button", name="Not now").click()
+    page.reload()
+    page.get_by_role("heading", name="Scan to join").wait_for()
+    expect(page.get_by_text("First time here?")).to_have_count(0)
+
+
+def test_a_search_takes_rows_away_and_brings_them_back_with_their_pictures(
+    screen: BrowserContext, page_service: LocalService
+) -> None:
+    for name in ("Sought", "Other"):
+        finished = upload(page_service, name, SAMPLE)
+        wait_for_state(page_service, finished, "finished")
+    page = screen.new_page()
+    sign_in(page, page_service)
+    picture = page.get_by_role("link", name=re.compile("^Other")).locator("img")
+    expect(picture).to_be_visible()
+    page.get_by_label("Search by name").fill("sought")
+    expect(picture).to_have_count(0)
+    page.get_by_label("Search by name").fill("")
+    expect(picture).to_be_visible()
+
+
+def test_signing_out_without_a_network_says_why_it_did_not_work(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = phone.new_page()
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/recordings")
+    phone.set_offline(True)
+    page.get_by_role("button", name="Sign out").tap()
+    expect(page.get_by_role("status").filter(has_text="cannot be reached")).to_be_visible()
+
+
+def test_an_address_that_leads_nowhere_says_so(screen: BrowserContext, page_service: LocalService) -> None:
+    page = screen.new_page()
+    page.goto(f"{page_service.url}/#/nowhere")
+    expect(page.get_by_role("alert")).to_contain_text("Scan the code again")
+
+
+def test_the_page_can_be_installed(page_service: LocalService) -> None:
+    with admin(page_service) as client:
+        manifest = client.get("/manifest.webmanifest").raise_for_status().json()
+        icons = {icon.get("purpose", "any"): icon["src"] for icon in manifest["icons"] if icon["type"] == "image/png"}
+        assert set(icons) == {"any", "maskable"}
+        for source in icons.values():
+            assert client.get(source).raise_for_status().content.startswith(b"\x89PNG")
+        assert client.get("/service-worker.js").raise_for_status().headers["content-type"].startswith("text/javascript")
+
+
+def test_the_sample_that_is_served_is_the_committed_one() -> None:
+    committed = Path(__file__).resolve().parents[2] / "phone_client" / "public" / "sample.mp4"
+    assert committed.stat().st_size <= 1_500_000
+    assert SAMPLE.read_bytes() == committed.read_bytes()

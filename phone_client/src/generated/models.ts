@@ -1,22 +1,47 @@
-// Made by "npm run types" from models.schema.json (SHA-256 739f745780ed2c01d4f1158f139bdee6d8c7ad2e1ce326a4af06abe813009489); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 9adc8739f68e83b482ab20c91ca220d8686385cf322a2fc68cd9a91273453120); not to be edited.
 
 /**
  * Where an acquisition stands.
  */
-export type State = "waiting" | "receiving" | "processing" | "finished" | "failed";
+export type State = "waiting" | "receiving" | "processing" | "finished" | "failed" | "cancelled";
+/**
+ * Which recordings are worked on first; what comes live always goes before all of them.
+ */
+export type Priority = "high" | "normal" | "low";
+/**
+ * Which recordings are worked on first; what comes live always goes before all of them.
+ */
+export type Priority1 = "high" | "normal" | "low";
+/**
+ * Which recordings are worked on first; what comes live always goes before all of them.
+ */
+export type Priority2 = "high" | "normal" | "low";
 
 export interface Models {
   Acquisition?: Acquisition;
   NewAcquisition?: NewAcquisition;
   AcquisitionSettings?: AcquisitionSettings;
+  Batch?: Batch;
+  BrowserSession?: BrowserSession;
   Camera?: Camera;
+  CameraFrames?: CameraFrames;
+  CameraReport?: CameraReport;
   Closing?: Closing;
+  CodeRequest?: CodeRequest;
   ColumnDescription?: ColumnDescription;
   CreatedAcquisition?: CreatedAcquisition;
+  ExposureDrift?: ExposureDrift;
+  Gap?: Gap;
   GeneratorSpec?: GeneratorSpec;
+  Grant?: Grant;
+  JoinCode?: JoinCode;
+  LinkGap?: LinkGap;
+  LockReport?: LockReport;
   Model?: Model;
   Opening?: Opening;
+  Priority?: Priority1;
   Progress?: Progress;
+  ResultFile?: ResultFile;
   State?: State;
 }
 /**
@@ -26,6 +51,15 @@ export interface Acquisition {
   id: string;
   settings: AcquisitionSettings;
   state: State;
+  /**
+   * Nothing of it is localized until it is resumed.
+   */
+  paused: boolean;
+  priority: Priority;
+  /**
+   * The batch that it belongs to.
+   */
+  batch_id: string | null;
   created_at: string;
   /**
    * Null until the first frame.
@@ -49,10 +83,18 @@ export interface Acquisition {
    */
   frames_lost: number;
   /**
+   * Where a phone's link was lost; the newest hundred.
+   */
+  gaps: Gap[];
+  /**
    * Came, but could not be decoded or refer to lost ones; not localized.
    */
   frames_damaged: number;
   frames_processed: number;
+  /**
+   * Came, but the setting `frames` leaves them out.
+   */
+  frames_left_out: number;
   localizations: number;
   chunks_received: number;
   chunks_processed: number;
@@ -73,14 +115,22 @@ export interface Acquisition {
    */
   fps: number | null;
   /**
-   * Until all expected frames are processed; null until known.
+   * Until all expected frames are processed; null until known and while paused.
    */
   eta_s: number | null;
   /**
    * Null until known.
    */
   resolution_nm: number | null;
+  /**
+   * Diagonal of the rectangle that the sample has moved in; null until known.
+   */
+  drift_nm: number | null;
   error: string | null;
+  /**
+   * What to know of the recording, as that its file was cut off.
+   */
+  notice: string | null;
 }
 /**
  * What may be chosen for an acquisition; the same on the command line, in HTTP and in reports.
@@ -107,6 +157,14 @@ export interface AcquisitionSettings {
    * A:B, to localize in these frames only.
    */
   frames: string | null;
+  /**
+   * Frames per second of a recording that holds no times, as a TIFF stack.
+   */
+  frame_rate: number | null;
+  /**
+   * Of the generator's probability; null for the one that it was published with.
+   */
+  threshold: number | null;
 }
 /**
  * A camera's response, of the frames as they arrive (after its image processor, before the codec).
@@ -128,6 +186,22 @@ export interface Camera {
    * False for a preset: photons are then rough.
    */
   calibrated: boolean;
+}
+/**
+ * A lost link, as it is kept.
+ */
+export interface Gap {
+  session_id: string;
+  /**
+   * Index of the first frame that never came.
+   */
+  first_frame: number;
+  frames_lost: number;
+  /**
+   * Of those, the ones that the phone did not even send.
+   */
+  frames_missed: number;
+  away_s: number;
 }
 /**
  * What may be chosen for an acquisition; the same on the command line, in HTTP and in reports.
@@ -154,21 +228,186 @@ export interface NewAcquisition {
    * A:B, to localize in these frames only.
    */
   frames?: string | null;
+  /**
+   * Frames per second of a recording that holds no times, as a TIFF stack.
+   */
+  frame_rate?: number | null;
+  /**
+   * Of the generator's probability; null for the one that it was published with.
+   */
+  threshold?: number | null;
+}
+/**
+ * A batch at one moment; its figures are sums over its acquisitions.
+ */
+export interface Batch {
+  id: string;
+  name: string;
+  settings: AcquisitionSettings;
+  priority: Priority1;
+  created_at: string;
+  /**
+   * How many of its acquisitions are in each state; none is left out.
+   */
+  states: {
+    [k: string]: number;
+  };
+  /**
+   * How many are paused.
+   */
+  paused: number;
+  /**
+   * Each of its acquisitions has finished, failed or was cancelled.
+   */
+  is_over: boolean;
+  /**
+   * Null while not all of its files have come.
+   */
+  frames_expected: number | null;
+  frames_received: number;
+  frames_lost: number;
+  frames_damaged: number;
+  frames_processed: number;
+  localizations: number;
+  /**
+   * Frames processed per second of late.
+   */
+  fps: number | null;
+  /**
+   * Until all that is expected is processed, files that have not come yet guessed from the others; null until known and while all is paused.
+   */
+  eta_s: number | null;
+}
+/**
+ * What this browser may do.
+ */
+export interface BrowserSession {
+  grants: Grant[];
+  /**
+   * When the last of them ends.
+   */
+  expires_at: string;
+}
+/**
+ * One right that somebody has.
+ */
+export interface Grant {
+  right: "manage" | "film" | "watch";
+  /**
+   * Null for the whole server.
+   */
+  acquisition_id: string | null;
+}
+/**
+ * What became of the camera's frames since the button was pressed.
+ */
+export interface CameraFrames {
+  /**
+   * Delivered by the camera.
+   */
+  seen: number;
+  /**
+   * Owed by the camera's own pace, and not delivered.
+   */
+  skipped: number;
+  /**
+   * Delivered twice; left out.
+   */
+  repeated: number;
+  /**
+   * To keep the chosen frame rate.
+   */
+  left_out: number;
+  sent: number;
+  /**
+   * While the link was lost.
+   */
+  missed: number;
+}
+/**
+ * A phone and its camera, as the page that films has found and set them.
+ */
+export interface CameraReport {
+  /**
+   * As the browser names itself.
+   */
+  device: string;
+  /**
+   * The browser's label for it.
+   */
+  camera: string;
+  /**
+   * Of the camera's picture, before cropping.
+   */
+  width: number;
+  height: number;
+  /**
+   * Of the active square, in the camera's picture.
+   */
+  crop_x: number;
+  crop_y: number;
+  crop_side: number;
+  /**
+   * Copied from the camera, or computed from colours.
+   */
+  luma: "exact" | "converted";
+  /**
+   * Of the camera, as measured.
+   */
+  frame_rate: number | null;
+  preset: string | null;
+  locks: {
+    [k: string]: LockReport;
+  };
+  frames: CameraFrames;
+  link_losses: number;
+}
+/**
+ * One setting that should not change while filming; values as browsers count them (exposure in 100 µs).
+ */
+export interface LockReport {
+  state: "locked" | "drifting" | "not_available";
+  /**
+   * As read back from the camera; null where it does not tell.
+   */
+  value: number | null;
+  /**
+   * Null where nothing could be asked for.
+   */
+  wanted: number | null;
 }
 /**
  * Last message: nothing more will come.
  */
 export interface Closing {
   kind: "closing";
-  reason: "finished" | "failed" | "deleted" | "shutting_down";
+  reason: "finished" | "failed" | "cancelled" | "deleted" | "shutting_down";
 }
 /**
- * One column of the rows in binary messages.
+ * What a new code is to let in to.
+ */
+export interface CodeRequest {
+  right: "manage" | "film" | "watch";
+  /**
+   * Null for the whole server.
+   */
+  acquisition_id: string | null;
+  /**
+   * How many browsers it lets in.
+   */
+  uses: number;
+  /**
+   * How long.
+   */
+  valid_s: number;
+}
+/**
+ * One column of binary messages.
  */
 export interface ColumnDescription {
   name: string;
   /**
-   * As numpy writes it, e.g. '<f4'.
+   * As numpy writes it, e.g. '<f4'; 'bfloat16' is the upper half of a float32.
    */
   dtype: string;
   unit: string;
@@ -181,6 +420,15 @@ export interface CreatedAcquisition {
   id: string;
   settings: AcquisitionSettings;
   state: State;
+  /**
+   * Nothing of it is localized until it is resumed.
+   */
+  paused: boolean;
+  priority: Priority2;
+  /**
+   * The batch that it belongs to.
+   */
+  batch_id: string | null;
   created_at: string;
   /**
    * Null until the first frame.
@@ -204,10 +452,18 @@ export interface CreatedAcquisition {
    */
   frames_lost: number;
   /**
+   * Where a phone's link was lost; the newest hundred.
+   */
+  gaps: Gap[];
+  /**
    * Came, but could not be decoded or refer to lost ones; not localized.
    */
   frames_damaged: number;
   frames_processed: number;
+  /**
+   * Came, but the setting `frames` leaves them out.
+   */
+  frames_left_out: number;
   localizations: number;
   chunks_received: number;
   chunks_processed: number;
@@ -228,14 +484,22 @@ export interface CreatedAcquisition {
    */
   fps: number | null;
   /**
-   * Until all expected frames are processed; null until known.
+   * Until all expected frames are processed; null until known and while paused.
    */
   eta_s: number | null;
   /**
    * Null until known.
    */
   resolution_nm: number | null;
+  /**
+   * Diagonal of the rectangle that the sample has moved in; null until known.
+   */
+  drift_nm: number | null;
   error: string | null;
+  /**
+   * What to know of the recording, as that its file was cut off.
+   */
+  notice: string | null;
   /**
    * Opens this acquisition alone; shown this once.
    */
@@ -253,9 +517,24 @@ export interface CreatedAcquisition {
    */
   live_url: string;
   /**
-   * Page that shows it; holds the token.
+   * Page that shows it, to whoever may see it.
    */
   viewer_url: string;
+}
+/**
+ * Background at the beginning and now; null until there are enough localizations.
+ */
+export interface ExposureDrift {
+  first_background_photons: number | null;
+  newest_background_photons: number | null;
+  /**
+   * Newest to first.
+   */
+  ratio: number | null;
+  /**
+   * Beyond what bleaching explains.
+   */
+  has_drifted: boolean;
 }
 /**
  * What one must know of a generator to run it and to read its output.
@@ -298,6 +577,46 @@ export interface GeneratorSpec {
   map_signal: number;
 }
 /**
+ * A code, and how others come by it.
+ */
+export interface JoinCode {
+  code: string;
+  /**
+   * Opened on another device, it joins.
+   */
+  join_url: string;
+  /**
+   * The same to be scanned: one SVG element.
+   */
+  qr_svg: string;
+  /**
+   * At 0 it is time for another one.
+   */
+  uses_left: number;
+  expires_at: string;
+}
+/**
+ * What a phone knows of a lost link when it publishes again (`PUT` on the new session's `/gap`).
+ */
+export interface LinkGap {
+  /**
+   * The session that was lost: the last part of its Location.
+   */
+  session_id: string;
+  /**
+   * In that session, whether they arrived or not.
+   */
+  frames_sent: number;
+  /**
+   * Made since then, and not sent.
+   */
+  frames_missed: number;
+  /**
+   * From the loss to now.
+   */
+  away_s: number;
+}
+/**
  * A generator of the zoo.
  */
 export interface Model {
@@ -325,4 +644,16 @@ export interface Opening {
 export interface Progress {
   kind: "progress";
   acquisition: Acquisition;
+}
+/**
+ * A file that can be fetched.
+ */
+export interface ResultFile {
+  name: string;
+  /**
+   * Null for one that is made when it is fetched.
+   */
+  bytes: number | null;
+  media_type: string;
+  url: string;
 }

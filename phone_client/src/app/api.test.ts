@@ -1,0 +1,49 @@
+import { expect, test } from "vitest";
+import { Api } from "./api";
+import { acquisitionWith, FakeServer, problem } from "./fakes";
+
+const ORIGIN = "https://lab.example";
+const apiOf = (server: FakeServer) => new Api(ORIGIN, server.send);
+
+test("settings are sent as JSON, and no token with them", async () => {
+  const created = { ...acquisitionWith(), token: "its-own" };
+  const server = new FakeServer(() => Response.json(created, { status: 201 }));
+  expect((await apiOf(server).create({ name: "Cells" })).token).toBe("its-own");
+  const [request] = server.requests;
+  expect(request).toMatchObject({ method: "POST", url: `${ORIGIN}/api/v1/acquisitions`, body: '{"name":"Cells"}' });
+  expect(request!.headers.has("authorization")).toBe(false);
+});
+
+test("what the server refuses is told in its own words", async () => {
+  const server = new FakeServer(() => problem(401, "the token does not fit"));
+  await expect(apiOf(server).list()).rejects.toMatchObject({
+    reason: "not_allowed",
+    message: "the token does not fit",
+  });
+});
+
+test("a server that is away is worth another try, one that refuses is not", async () => {
+  const away = new FakeServer(() => Promise.reject(new TypeError("network")));
+  const full = new FakeServer(() => problem(503, "all places are taken"));
+  const wrong = new FakeServer(() => problem(422, "pixel_size_nm: too small"));
+  await expect(apiOf(away).acquisition("a")).rejects.toMatchObject({ reason: "unreachable", isPassing: true });
+  await expect(apiOf(full).acquisition("a")).rejects.toMatchObject({ reason: "busy", isPassing: true });
+  await expect(apiOf(wrong).acquisition("a")).rejects.toMatchObject({ reason: "refused", isPassing: false });
+});
+
+test("a proxy's page of HTML gives a status, not its markup", async () => {
+  const server = new FakeServer(() => new Response("<h1>Bad gateway</h1>", { status: 502 }));
+  await expect(apiOf(server).acquisition("a")).rejects.toMatchObject({ message: "The server answered 502." });
+});
+
+test("a widefield that is not there yet is none, not an error", async () => {
+  expect(await apiOf(new FakeServer(() => problem(409, "no frame yet"))).widefield("a")).toBeNull();
+  const picture = await apiOf(new FakeServer(() => new Response("png"))).widefield("a");
+  expect(picture?.size).toBe(3);
+});
+
+test("addresses follow the page's own", () => {
+  const api = new Api(ORIGIN);
+  expect(api.whipUrl("a-1")).toBe("https://lab.example/whip/a-1");
+  expect(api.liveUrl("a-1")).toBe("wss://lab.example/api/v1/acquisitions/a-1/live");
+});

@@ -1,0 +1,149 @@
+/** The page's door: which place is wanted, whether this browser may go there, and the module that shows it. */
+import { Api } from "./api";
+import "./controls.css";
+import { button, element } from "./dom";
+import { PageError, messageOf } from "./errors";
+import { keepInstalled } from "./installed";
+import { MODULES } from "./modules";
+import type { Page } from "./page";
+import { firstPlace, isOpenToAll, permits } from "./permits";
+import { type Place, fragmentOf, placeOf, tokenOf } from "./places";
+import { Session } from "./session";
+import { frame } from "./shell";
+import { language, texts } from "./texts";
+import { keptTheme, showTheme } from "./theme";
+import "./theme.css";
+import { toast } from "./toast";
+
+/** Places that need no server do not wait longer for one that does not answer. */
+const ANSWER_MS = 1500;
+
+const root = rootElement();
+const session = new Session(localStorage);
+const page: Page = { api: new Api(), session, go };
+let leaving = new AbortController();
+let isFirst = true;
+
+document.documentElement.lang = language;
+showTheme(keptTheme(localStorage), document.documentElement);
+window.addEventListener("hashchange", () => void open());
+window.addEventListener("unhandledrejection", ({ reason }) => {
+  // Of a press that nothing else answers for, as signing out without a network.
+  if (reason instanceof PageError) toast(reason.message);
+});
+void open();
+keepInstalled();
+
+function go(place: Place, how: "push" | "replace" = "push"): void {
+  const fragment = fragmentOf(place);
+  if (how === "push" && fragment !== location.hash) {
+    location.hash = fragment;
+    return;
+  }
+  history.replaceState(null, "", fragment);
+  void open();
+}
+
+/** Shows the place of the address bar, until another one is opened. */
+async function open(): Promise<void> {
+  leaving.abort();
+  leaving = new AbortController();
+  const { signal } = leaving;
+  try {
+    await exchangeToken();
+    const place = placeOf(location.hash);
+    if (place === null) explain(texts.noSuchPlace, texts.noSuchPlaceAdvice);
+    else await enter(place, signal);
+  } catch (error) {
+    if (!signal.aborted) explain(texts.cannotOpen, messageOf(error), true);
+  }
+  if (!signal.aborted && !isFirst) root.querySelector<HTMLElement>("h1")?.focus();
+  isFirst = false;
+}
+
+async function enter(place: Place, signal: AbortSignal): Promise<void> {
+  document.title = titleOf(place);
+  const loading = MODULES[place.page]();
+  loading.catch(() => undefined); // awaited below, unless the place is not opened after all
+  const refused = await refusal(place);
+  const module = await (refused === "join" ? MODULES.join() : loading);
+  if (signal.aborted) return;
+  if (refused === "forbidden") {
+    refuse(place);
+    return;
+  }
+  scrollTo(0, 0);
+  module.show(root, page, refused === "join" ? { page: "join", code: null } : place, signal);
+  root.querySelector("h1")?.setAttribute("tabindex", "-1");
+}
+
+/** What keeps this browser from a place: nobody has joined from here, or may not open it; null for nothing. */
+async function refusal(place: Place): Promise<"join" | "forbidden" | null> {
+  if (isOpenToAll(place)) {
+    await Promise.race([session.known(), new Promise((resolve) => setTimeout(resolve, ANSWER_MS))]);
+    return null;
+  }
+  const known = await session.known();
+  if (known.state === "unknown") throw known.error;
+  if (known.state === "none") return "join";
+  return permits(session, place) ? null : "forbidden";
+}
+
+/** A spectator of one acquisition has no start page; everybody else is told. */
+function refuse(place: Place): void {
+  const instead = firstPlace(session.grants);
+  if (place.page === "start" && instead.page !== "start") go(instead, "replace");
+  else explain(texts.notAllowed, texts.notAllowedAdvice);
+}
+
+/** A key in the address is taken out of it before anything else happens, and used up. */
+async function exchangeToken(): Promise<void> {
+  const found = tokenOf(location.hash);
+  if (found === null) return;
+  history.replaceState(null, "", fragmentOf(found.place ?? { page: "start" }));
+  await session.enter({ token: found.token });
+}
+
+function titleOf(place: Place): string {
+  const names: Partial<Record<Place["page"], string>> = {
+    film: texts.film,
+    wall: texts.wallTitle,
+    sample: texts.sampleTitle,
+    record: texts.kept.record,
+    recordings: texts.recordingsTitle,
+    local: texts.localTitle,
+    guide: texts.guideTitle,
+    join: texts.join,
+  };
+  const name = names[place.page];
+  return name === undefined ? texts.appName : `${name} · ${texts.appName}`;
+}
+
+/** In place of a place: why it is not shown, and where else one may go. */
+function explain(heading: string, advice: string, canRetry = false): void {
+  const words = [element("h1", { tabindex: "-1" }, heading), element("p", { role: "alert" }, advice)];
+  const lost = element("div", { class: "lost" }, ...words);
+  if (canRetry)
+    lost.append(
+      button(texts.tryAgain, { class: "primary" }, () => location.reload()),
+      withoutServer(),
+    );
+  frame(root, page, "start").replaceChildren(lost);
+}
+
+function withoutServer(): HTMLElement {
+  const ways: [Place, string][] = [
+    [{ page: "record" }, texts.kept.record],
+    [{ page: "recordings" }, texts.recordings],
+    [{ page: "local", recording: null }, texts.local],
+    [{ page: "guide" }, texts.guide],
+  ];
+  const links = ways.map(([way, label]) => element("li", {}, element("a", { href: fragmentOf(way) }, label)));
+  return element("div", {}, element("p", { class: "muted" }, texts.withoutServer), element("ul", {}, ...links));
+}
+
+function rootElement(): HTMLElement {
+  const found = document.querySelector<HTMLElement>("#page");
+  if (found === null) throw new Error("index.html has no #page");
+  return found;
+}

@@ -1,0 +1,315 @@
+/** The place where one films: frame it, hold it still, press one button, and watch the image grow. */
+import { element, say } from "../app/dom";
+import { messageOf } from "../app/errors";
+import { type Notice, notice } from "../app/notice";
+import type { Page } from "../app/page";
+import { type Place, fragmentOf } from "../app/places";
+import { bar } from "../app/shell";
+import { RecordControl } from "../offline/record_control";
+import { STATES, texts } from "../app/texts";
+import type { Acquisition } from "../generated/models";
+import { sleep } from "../app/backoff";
+import { keepScreenOn } from "./awake";
+import "./capture.css";
+import { Desk, type DeskState } from "./desk";
+import { type Capture, Filming } from "./filming";
+import { type Finder, finder } from "./finder";
+import { type Gauges, gauges } from "./gauges";
+import { answers } from "./link";
+import { type LocksView, driftsOf, locksView } from "./locks_view";
+import { CaptureMemory } from "./memory";
+import { resultView } from "./result_view";
+import { type RunView, runView } from "./run_view";
+import { type AcquisitionForm, type CameraView, acquisitionForm, cameraView } from "./setup_view";
+import { type Tabs, tabs } from "./tabs";
+import { browserParts, publish } from "./whip";
+
+const words = texts.capture;
+const EXPOSURE_EVERY_MS = 5000;
+const REPORT_EVERY_MS = 10_000;
+const REQUEST_MS = 4000;
+
+export function show(root: HTMLElement, page: Page, place: Place, signal: AbortSignal): void {
+  if (place.page === "film") new FilmPlace(root, page, place.id, signal).begin();
+}
+
+/** Joins the parts: none of them knows another. */
+class FilmPlace {
+  readonly #memory = new CaptureMemory(localStorage);
+  readonly #desk: Desk;
+  readonly #filming: Filming;
+  readonly #finder: Finder;
+  readonly #gauges: Gauges = gauges();
+  readonly #camera: CameraView;
+  readonly #locks: LocksView;
+  readonly #form: AcquisitionForm;
+  readonly #run: RunView;
+  readonly #tabs: Tabs = tabs();
+  /** Of the camera. */
+  readonly #trouble: Notice;
+  /** Of all else. */
+  readonly #problem = notice();
+  readonly #main = element("main", { class: "capture" });
+  readonly #title = element("h1", {}, texts.film);
+  readonly #state = element("span", { class: "state", role: "status" });
+  readonly #press = element("button", { type: "button", class: "primary film" }, words.film);
+  readonly #record: RecordControl;
+  readonly #result = element("div", { class: "result-slot" });
+  #acquisition: Acquisition | null = null;
+  #awake: AbortController | null = null;
+  #exposureWarning: string | null = null;
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly page: Page,
+    private id: string | null,
+    private readonly signal: AbortSignal,
+  ) {
+    this.#desk = new Desk(
+      this.#memory,
+      {
+        inset: (inset) => this.#gauges.inset(inset),
+        measured: (measurement) => this.#gauges.measured(measurement),
+      },
+      (state) => this.#showDesk(state),
+      signal,
+    );
+    this.#finder = finder({
+      placed: (square) => this.#desk.place(square),
+      looked: (x, y) => this.#desk.cropping?.look(x, y),
+    });
+    this.#camera = cameraView(() => this.#desk);
+    this.#locks = locksView(() => this.#desk);
+    this.#form = acquisitionForm(() => page.api.models(), this.#memory);
+    this.#record = new RecordControl(
+      {
+        stream: () => this.#desk.cropping?.stream ?? null,
+        about: () => this.#form.about(),
+        camera: () => this.#desk.report(this.#desk.cropping?.counts.passed ?? 0, 0, 0),
+        onChange: () => this.#showRecording(),
+      },
+      signal,
+    );
+    this.#trouble = notice(() => this.#desk.open());
+    this.#filming = this.#newFilming();
+    this.#run = runView(
+      () => this.#filming,
+      () => this.#desk.cropping,
+      signal,
+    );
+  }
+
+  begin(): void {
+    const { signal } = this;
+    this.#press.addEventListener("click", () => this.#pressed());
+    this.#tabs.put("camera", this.#finder.root);
+    const folds = element("div", { class: "folds" }, this.#locks.root, this.#camera.root);
+    if (this.id === null) folds.append(this.#form.root);
+    const side = element(
+      "div",
+      { class: "capture-side" },
+      this.#run.root,
+      this.#gauges.root,
+      this.#result,
+      this.#record.root,
+      folds,
+    );
+    const foot = element("div", { class: "film-bar" }, this.#run.status, this.#press);
+    const notices = element("div", { class: "notices" }, this.#trouble.root, this.#problem.root);
+    this.#main.append(this.#tabs.root, notices, side, foot);
+    this.root.replaceChildren(bar({ page: "start" }, this.#title, this.#state), this.#main);
+    signal.addEventListener("abort", () => this.#filming.leave(), { once: true });
+    this.#every(EXPOSURE_EVERY_MS, () => this.#askExposure());
+    this.#every(REPORT_EVERY_MS, async () => {
+      if (this.#filming.capture.state === "filming") await this.#tellCamera();
+    });
+    this.#showCapture(this.#filming.capture);
+    void this.#desk.open();
+    if (this.id !== null) this.#followResult(this.id);
+  }
+
+  #newFilming(): Filming {
+    const isReachable = (signal: AbortSignal) => answers(this.page.api.liveUrl(this.id!), signal);
+    const parts = browserParts(isReachable);
+    return new Filming(
+      {
+        create: () => this.#create(),
+        publish: async (gap, signal) => {
+          const stream = this.#desk.cropping?.stream;
+          if (stream === undefined || this.id === null) throw new Error("filming began without camera or acquisition");
+          return await publish({ url: this.page.api.whipUrl(this.id), stream, gap }, signal, parts);
+        },
+        isReachable,
+        finish: async () => {
+          await this.#tellCamera().catch((error: unknown) => this.#forgive(error)); // it has been told while filming
+          await this.page.api.finish(this.id!);
+        },
+        framesSoFar: () => this.#desk.cropping?.counts.passed ?? 0,
+        nowMs: () => performance.now(),
+        sleep: sleepUntilOnline,
+      },
+      (capture) => this.#showCapture(capture),
+    );
+  }
+
+  #pressed(): void {
+    const { state } = this.#filming.capture;
+    if (state === "idle" || state === "failed") void this.#start();
+    else this.#filming.stop();
+  }
+
+  async #start(): Promise<void> {
+    // One that is over takes no more frames: the next film is another.
+    if (this.#acquisition !== null && !isOpen(this.#acquisition)) {
+      this.page.go({ page: "film", id: null });
+      return;
+    }
+    this.#desk.cropping?.pace(null);
+    await this.#filming.start();
+  }
+
+  async #create(): Promise<void> {
+    if (this.id === null) {
+      const { id } = await this.page.api.create(this.#form.wanted());
+      this.page.session.created(id);
+      this.id = id;
+      // The place stays as it is, camera and all; but a reload comes back to this acquisition.
+      history.replaceState(null, "", fragmentOf({ page: "film", id }));
+      this.#followResult(id);
+    }
+    await this.#tellCamera();
+  }
+
+  #followResult(id: string): void {
+    const on = {
+      acquisition: (acquisition: Acquisition) => this.#showAcquisition(acquisition),
+      problem: (problem: string) => this.#problem.show(problem),
+    };
+    const result = resultView(id, this.page.api, on, this.signal);
+    this.#tabs.put("image", result.image);
+    this.#tabs.put("widefield", result.widefield);
+    this.#result.replaceChildren(result.actions);
+  }
+
+  #showDesk(state: DeskState): void {
+    this.#camera.show(state);
+    this.#locks.show(state);
+    if (state.state === "open") this.#finder.show(state.camera.stream, state.frame, state.square);
+    this.#trouble.show(state.state === "failed" ? state.detail : state.state === "taken" ? words.taken : null);
+    this.#record.isReady = state.state === "open";
+    this.#allow();
+    this.#warn();
+  }
+
+  /** Into this device: the server is not asked for anything meanwhile. */
+  #showRecording(): void {
+    const { isRecording } = this.#record;
+    this.#main.toggleAttribute("data-recording", isRecording);
+    if (isRecording) this.#desk.cropping?.pace(null);
+    this.#allow();
+  }
+
+  /** One thing at a time: what films keeps the square where it is, and its button alone can be pressed. */
+  #allow(): void {
+    const { state } = this.#filming.capture;
+    const isOver = state === "idle" || state === "failed";
+    const isFree = isOver && !this.#record.isRecording;
+    this.#finder.fix(!isFree);
+    for (const fold of [this.#camera.root, this.#form.root]) fold.inert = !isFree;
+    this.#press.disabled = state === "stopping" || (isOver && (!isFree || this.#desk.state.state !== "open"));
+  }
+
+  #showCapture(capture: Capture): void {
+    const isOver = capture.state === "idle" || capture.state === "failed";
+    const isWatched = capture.state === "filming" || capture.state === "away";
+    this.#main.dataset["capture"] = capture.state;
+    this.#run.show(capture);
+    this.#allow();
+    this.#press.classList.toggle("stop", !isOver);
+    say(this.#press, this.#pressText(capture));
+    if (isOver) {
+      this.#awake?.abort();
+      this.#awake = null;
+    } else if (this.#awake === null) {
+      this.#awake = new AbortController();
+      keepScreenOn(AbortSignal.any([this.#awake.signal, this.signal]));
+    }
+    if (isWatched && capture.state === "filming" && capture.gap === null) this.#tabs.open("image");
+  }
+
+  #pressText(capture: Capture): string {
+    if (capture.state === "failed") return words.filmAgain;
+    if (capture.state !== "idle") return words.stop;
+    return this.#acquisition === null || isOpen(this.#acquisition) ? words.film : words.newFilm;
+  }
+
+  #showAcquisition(acquisition: Acquisition): void {
+    this.#acquisition = acquisition;
+    this.#problem.show(acquisition.error ?? acquisition.notice);
+    say(this.#title, acquisition.settings.name);
+    document.title = `${acquisition.settings.name} · ${texts.appName}`;
+    say(this.#state, STATES[acquisition.state]);
+    this.#state.dataset["state"] = acquisition.state;
+    say(this.#press, this.#pressText(this.#filming.capture));
+    this.#run.follow(acquisition);
+    this.#main.toggleAttribute("data-over", !isOpen(acquisition));
+  }
+
+  #warn(): void {
+    const { state } = this.#desk;
+    const drifts = state.state === "open" ? driftsOf(state.locks) : [];
+    const isConverted = this.#desk.cropping?.fidelity === "converted";
+    this.#run.warn([
+      ...drifts,
+      ...(this.#exposureWarning === null ? [] : [this.#exposureWarning]),
+      ...(isConverted ? [words.converted] : []),
+    ]);
+  }
+
+  /** Where the phone cannot lock its exposure, the server sees in the localizations whether it drifts. */
+  async #askExposure(): Promise<void> {
+    if (this.id === null || this.#filming.capture.state !== "filming") return;
+    const { has_drifted: hasDrifted, ratio } = await this.page.api.exposure(this.id, this.#soon());
+    this.#exposureWarning = hasDrifted && ratio !== null ? words.exposureDrift(ratio) : null;
+    this.#warn();
+  }
+
+  async #tellCamera(): Promise<void> {
+    const { capture, totals } = this.#filming;
+    if (this.id === null || capture.state === "idle" || capture.state === "failed") return;
+    const sent = capture.state === "filming" ? ((await capture.session.stats())?.framesSent ?? 0) : 0;
+    const report = this.#desk.report(totals.framesSent + sent, totals.framesMissed, totals.losses);
+    if (report !== null) await this.page.api.tellCamera(this.id, report, this.#soon());
+  }
+
+  /** Requests that hang on a lost link would take up the connections that its return needs: browsers have six. */
+  #soon(): AbortSignal {
+    return AbortSignal.any([this.signal, AbortSignal.timeout(REQUEST_MS)]);
+  }
+
+  /** Until the place is left; what fails is tried again at the next turn. */
+  #every(ms: number, work: () => Promise<void>): void {
+    const timer = setInterval(() => void work().catch((error: unknown) => this.#forgive(error)), ms);
+    this.signal.addEventListener("abort", () => clearInterval(timer), { once: true });
+  }
+
+  /** What can wait does not disturb who films. */
+  #forgive(error: unknown): void {
+    if (!this.signal.aborted) console.debug(messageOf(error));
+  }
+}
+
+/** Whether it takes frames. */
+function isOpen({ state }: Acquisition): boolean {
+  return state === "waiting" || state === "receiving";
+}
+
+/** As long as it takes, or until the browser says that there is a network again. */
+async function sleepUntilOnline(ms: number, signal: AbortSignal): Promise<void> {
+  const woken = new AbortController();
+  globalThis.addEventListener("online", () => woken.abort(), { signal: AbortSignal.any([signal, woken.signal]) });
+  await sleep(ms, AbortSignal.any([signal, woken.signal])).catch((error: unknown) => {
+    if (!woken.signal.aborted) throw error;
+  });
+  woken.abort();
+}

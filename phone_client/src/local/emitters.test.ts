@@ -1,0 +1,35 @@
+import { expect, test } from "vitest";
+
+import examples from "../generated/examples.json";
+import { CAMERAS } from "../generated/tables";
+import { ROW_VALUES } from "../live/messages";
+import { EmitterMap } from "./emitters";
+
+const { emitters } = examples;
+const [height, width] = emitters.height_width as [number, number];
+const readout = { threshold: emitters.threshold, pixelSizeNm: emitters.pixel_size_nm, ...CAMERAS.phone };
+
+const floats = (base64: string) => new Float32Array(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
+
+test("a generator's output becomes the server's localizations", () => {
+  const map = new EmitterMap(floats(emitters.output), height, width);
+  const rows = map.localizations(41, readout);
+  const expected = floats(emitters.rows);
+  expect(rows.length / ROW_VALUES).toBe(emitters.count);
+  expect(new Uint32Array(rows.buffer)[0]).toBe(41);
+  for (let at = 0; at < expected.length; at++) {
+    if (at % ROW_VALUES !== 0) expect(rows[at]).toBeCloseTo(expected[at]!, 2);
+  }
+});
+
+test("what lies in the padding is no localization", () => {
+  const map = new EmitterMap(floats(emitters.output), height, width, 8, width);
+  const rows = map.localizations(0, readout);
+  const lowest = Math.max(...Array.from({ length: rows.length / ROW_VALUES }, (_, row) => rows[row * ROW_VALUES + 2]!));
+  expect(rows.length).toBeGreaterThan(0);
+  expect(lowest).toBeLessThan((7 + 0.9) * emitters.pixel_size_nm + 1);
+});
+
+test("an output of another size is refused", () => {
+  expect(() => new EmitterMap(new Float32Array(7), height, width)).toThrow("7 values");
+});

@@ -1,0 +1,88 @@
+/** Frames of a camera or of a file, as luma, in the order in which they were filmed. */
+import { ALL_FORMATS, BlobSource, EncodedPacketSink, Input, type InputVideoTrack, VideoSampleSink } from "mediabunny";
+
+import { PageError } from "../app/errors";
+import { texts } from "../app/texts";
+import { ChunkStarts } from "./chunk_starts";
+import { type Region, centred, lumaOf } from "./luma";
+
+export interface LumaFrame {
+  /** (height * width) of the region. */
+  readonly counts: Uint8Array;
+  readonly region: Region;
+  readonly beginsChunk: boolean;
+}
+
+/** All frames of a recorded video; whether one begins a chunk is as the server cuts it. */
+export async function* fileFrames(file: Blob, sidePx: number): AsyncGenerator<LumaFrame> {
+  const input = new Input({ source: new BlobSource(file), formats: ALL_FORMATS });
+  try {
+    const track = await videoTrackOf(input);
+    const keys = await keyTimes(track);
+    const starts = new ChunkStarts();
+    for await (const sample of new VideoSampleSink(track).samples()) {
+      const beginsChunk = starts.isNext(keys.has(sample.microsecondTimestamp));
+      const frame = sample.toVideoFrame();
+      sample.close();
+      yield await lumaFrame(frame, sidePx, beginsChunk);
+    }
+  } finally {
+    input.dispose();
+  }
+}
+
+/** Frames of a camera as long as it films; those that nobody takes in time are gone. One chunk: nothing is cut. */
+export async function* cameraFrames(frames: ReadableStream<VideoFrame>, sidePx: number): AsyncGenerator<LumaFrame> {
+  let beginsChunk = true;
+  for await (const frame of readable(frames)) {
+    yield await lumaFrame(frame, sidePx, beginsChunk);
+    beginsChunk = false;
+  }
+}
+
+/** Closes the frame: it holds memory that the browser has little of. */
+export async function lumaFrame(frame: VideoFrame, sidePx: number, beginsChunk: boolean): Promise<LumaFrame> {
+  try {
+    const region = centred(sidePx, frame.visibleRect ?? new DOMRect(0, 0, frame.codedWidth, frame.codedHeight));
+    return { counts: await lumaOf(frame, region), region, beginsChunk };
+  } finally {
+    frame.close();
+  }
+}
+
+async function* readable(frames: ReadableStream<VideoFrame>): AsyncGenerator<VideoFrame> {
+  const reader = frames.getReader();
+  try {
+    while (true) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      yield value;
+    }
+  } finally {
+    await reader.cancel();
+  }
+}
+
+async function videoTrackOf(input: Input): Promise<InputVideoTrack> {
+  const track = await primaryTrackOf(input);
+  if (track === null || !(await track.canDecode())) throw new PageError("no_codec", texts.problems.noVideoFile);
+  return track;
+}
+
+/** Its reader throws whatever it stumbles over in a file that is none. */
+async function primaryTrackOf(input: Input): Promise<InputVideoTrack | null> {
+  try {
+    return (await input.canRead()) ? await input.getPrimaryVideoTrack() : null;
+  } catch (cause) {
+    throw new PageError("no_codec", texts.problems.noVideoFile, { cause });
+  }
+}
+
+/** Times of the key frames, in microseconds. */
+async function keyTimes(track: InputVideoTrack): Promise<Set<number>> {
+  const times = new Set<number>();
+  for await (const packet of new EncodedPacketSink(track).packets(undefined, undefined, { metadataOnly: true })) {
+    if (packet.type === "key") times.add(packet.microsecondTimestamp);
+  }
+  return times;
+}

@@ -1,0 +1,163 @@
+/** The acquisitions of the class, newest first: searched, opened, shared and deleted. Rows stay while they are there. */
+import { sleep } from "../app/backoff";
+import { confirmed } from "../app/dialog";
+import { button, element, say } from "../app/dom";
+import { PageError } from "../app/errors";
+import { icon } from "../app/icons";
+import { type Notice, notice } from "../app/notice";
+import type { Page } from "../app/page";
+import { type Pictures, imageTarget, picturesOf } from "../app/pictures";
+import { fragmentOf } from "../app/places";
+import { STATES, texts } from "../app/texts";
+import { toast } from "../app/toast";
+import type { Acquisition } from "../generated/models";
+import { FILTERS, type Filter, detailOf, found } from "./listing";
+import { shareAcquisition } from "./share";
+
+const REFRESH_MS = 3000;
+const PICTURES = { everyMs: 150, eachMs: 5000 };
+
+interface Row {
+  readonly root: HTMLElement;
+  show(acquisition: Acquisition): void;
+  leave(): void;
+}
+
+export function acquisitionList(page: Page, signal: AbortSignal): HTMLElement {
+  const list = element("ul", { class: "acquisitions" });
+  const empty = element("p", { class: "muted", hidden: true });
+  const counted = element("span", { class: "muted small" });
+  const problem = notice();
+  const { search, filter, root: tools } = searchTools();
+  const heading = element("h2", { id: "list-heading" }, texts.acquisitions);
+  const head = element("div", { class: "list-head" }, heading, counted);
+  const card = element("section", { class: "card", "aria-labelledby": "list-heading" });
+  card.append(head, tools, problem.root, list, empty);
+
+  const pictures = picturesOf((id, nm, asking) => page.api.picture(id, nm, asking), PICTURES);
+  const rows = new Map<string, Row>();
+  let all: Acquisition[] = [];
+  const show = () => {
+    const shown = found(all, { words: search.value, filter: filter.value as Filter });
+    keepRows(rows, list, shown, (acquisition) => newRow(page, acquisition, pictures, signal));
+    empty.hidden = shown.length > 0;
+    say(empty, all.length === 0 ? texts.noAcquisitions : texts.noneFound);
+    say(counted, all.length === 0 ? "" : texts.foundCount(shown.length, all.length));
+    tools.hidden = all.length < 2;
+  };
+  search.addEventListener("input", show);
+  filter.addEventListener("change", show);
+  void pictures.keepFresh(signal);
+  void keepListed(page, problem, signal, (acquisitions) => {
+    all = acquisitions;
+    show();
+  });
+  return card;
+}
+
+function searchTools(): { root: HTMLElement; search: HTMLInputElement; filter: HTMLSelectElement } {
+  const search = element("input", { type: "search", placeholder: texts.search, "aria-label": texts.search });
+  const options = FILTERS.map((each) => element("option", { value: each }, texts.filters[each]));
+  const filter = element("select", { "aria-label": texts.filter }, ...options);
+  return { root: element("div", { class: "list-tools", hidden: true }, search, filter), search, filter };
+}
+
+/** Adds, removes and orders rows such that they fit; a row that stays keeps its focus and its picture. */
+function keepRows(
+  rows: Map<string, Row>,
+  list: HTMLElement,
+  shown: readonly Acquisition[],
+  make: (acquisition: Acquisition) => Row,
+): void {
+  const wanted = new Set(shown.map((each) => each.id));
+  for (const [id, row] of rows) {
+    if (wanted.has(id)) continue;
+    row.leave();
+    rows.delete(id);
+  }
+  shown.forEach((acquisition, index) => {
+    const row = rows.get(acquisition.id) ?? make(acquisition);
+    rows.set(acquisition.id, row);
+    row.show(acquisition);
+    if (list.children[index] !== row.root) list.insertBefore(row.root, list.children[index] ?? null);
+  });
+}
+
+function newRow(page: Page, first: Acquisition, pictures: Pictures, signal: AbortSignal): Row {
+  const { id } = first;
+  const leaving = new AbortController();
+  const image = element("img", { alt: "", hidden: true });
+  const name = element("span", { class: "entry-name" });
+  const state = element("span", { class: "state" });
+  const detail = element("span", { class: "entry-detail" });
+  const words = element("span", { class: "entry-words" }, name, state, detail);
+  const thumbnail = element("span", { class: "thumbnail" }, image);
+  const link = element("a", { class: "entry", href: fragmentOf({ page: "view", id }) }, thumbnail, words);
+  const root = element("li", {}, link);
+  if (page.session.may("film", id)) root.append(...rowActions(page, first));
+  const target = imageTarget(image, AbortSignal.any([signal, leaving.signal]));
+  return {
+    root,
+    show: (acquisition) => {
+      say(name, acquisition.settings.name);
+      say(state, STATES[acquisition.state]);
+      state.dataset["state"] = acquisition.state;
+      say(detail, detailOf(acquisition));
+      pictures.want(acquisition, target);
+    },
+    leave: () => {
+      leaving.abort();
+      pictures.forget(id);
+      root.remove();
+    },
+  };
+}
+
+function rowActions(page: Page, { id, settings }: Acquisition): HTMLElement[] {
+  const share = { class: "quiet round", "aria-label": texts.shareNamed(settings.name), title: texts.share };
+  const remove = { class: "quiet round", "aria-label": texts.deleteNamed(settings.name), title: texts.delete };
+  return [
+    button(icon("share"), share, () => shareAcquisition(page, id)),
+    button(icon("trash"), remove, () => removeAfterQuestion(page, id, settings.name)),
+  ];
+}
+
+async function removeAfterQuestion(page: Page, id: string, name: string): Promise<void> {
+  if (!(await confirmed(texts.deleteHeading, texts.deleteQuestion(name), texts.deleteNow))) return;
+  try {
+    await page.api.delete(id);
+    toast(texts.deletedNow);
+  } catch (error) {
+    if (!(error instanceof PageError)) throw error;
+    toast(error.message);
+  }
+}
+
+async function keepListed(
+  page: Page,
+  problem: Notice,
+  signal: AbortSignal,
+  show: (acquisitions: Acquisition[]) => void,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      const acquisitions = await page.api.list(signal);
+      if (signal.aborted) return;
+      show(acquisitions);
+      problem.show(null);
+    } catch (error) {
+      if (signal.aborted) return;
+      problem.show(error);
+    }
+    await sleep(REFRESH_MS, signal).catch(() => undefined); // aborted: the loop ends
+    if (document.hidden) await seen(signal);
+  }
+}
+
+/** Resolves when the page is looked at again. */
+function seen(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    document.addEventListener("visibilitychange", () => resolve(), { once: true, signal });
+    signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}

@@ -1,0 +1,110 @@
+/** Pictures of the server that lie over the image: the widefield picture with a swipe, the last frame with its circles. */
+import type { Api } from "../app/api";
+import { element, say } from "../app/dom";
+import { texts } from "../app/texts";
+import { type FieldPicture, fetched } from "./field_picture";
+import { count } from "./figures";
+import type { Stage } from "./stage";
+
+const WIDEFIELD_EVERY_MS = 2000;
+const FRAME_EVERY_MS = 600;
+const CIRCLE_PX = 2.5; // camera pixels
+const SVG = "http://www.w3.org/2000/svg";
+const SPLIT_STEP = 0.02;
+
+export interface PictureOverlay extends FieldPicture {
+  /** Localizations have come. */
+  refresh(): void;
+}
+
+/** On the left of a handle that can be dragged. */
+export function widefieldOverlay(stage: Stage, id: string, api: Api, signal: AbortSignal): PictureOverlay {
+  const image = element("img", { alt: texts.widefieldAlt, class: "field-picture smooth", draggable: "false" });
+  const inner = element("div", { class: "overlay" }, image);
+  const clip = element("div", { class: "split-clip" }, inner);
+  const handle = element("div", {
+    class: "split-handle",
+    role: "slider",
+    tabindex: "0",
+    "aria-label": texts.viewer.splitHandle,
+  });
+  handle.setAttribute("aria-valuemin", "0");
+  handle.setAttribute("aria-valuemax", "100");
+  const root = element("div", { class: "split", hidden: true }, clip, handle);
+  stage.lay(inner, root);
+  let share = 0.5;
+  const place = (to: number) => {
+    share = Math.min(1, Math.max(0, to));
+    clip.style.clipPath = `inset(0 ${100 * (1 - share)}% 0 0)`;
+    handle.style.left = `${100 * share}%`;
+    handle.setAttribute("aria-valuenow", String(Math.round(100 * share)));
+  };
+  place(share);
+  dragged(handle, root, place, signal);
+  handle.addEventListener("keydown", (event) => {
+    const step = event.key === "ArrowLeft" ? -SPLIT_STEP : event.key === "ArrowRight" ? SPLIT_STEP : 0;
+    if (step === 0) return;
+    event.stopPropagation();
+    place(share + step);
+  });
+  const overlay = fetched(root, image, WIDEFIELD_EVERY_MS, signal, async () => {
+    const picture = await api.widefield(id, signal);
+    return picture && { picture, after: () => undefined };
+  });
+  return { ...overlay, refresh: () => undefined };
+}
+
+/** In place of the image, with a circle around each localization of that frame. */
+export function lastFrameOverlay(stage: Stage, id: string, api: Api, signal: AbortSignal): PictureOverlay {
+  const image = element("img", { alt: "", class: "field-picture pixels", draggable: "false" });
+  const circles = document.createElementNS(SVG, "svg");
+  circles.setAttribute("class", "circles");
+  const inner = element("div", { class: "overlay" }, image);
+  inner.append(circles);
+  const label = element("p", { class: "frame-label", role: "status" }, texts.viewer.frameWaits);
+  const root = element("div", { class: "last-frame", hidden: true }, inner, label);
+  stage.lay(inner, root);
+  let index: number | null = null;
+  const circle = () => {
+    if (index === null || stage.scene === null) return;
+    const { table, field } = stage.scene;
+    const made: SVGCircleElement[] = [];
+    table.forFrame(index, (block, row) => {
+      made.push(circleAt(block.x_nm[row]! / field.pixelSizeNm + 0.5, block.y_nm[row]! / field.pixelSizeNm + 0.5));
+    });
+    circles.setAttribute("viewBox", `0 0 ${field.widthPx} ${field.heightPx}`);
+    circles.replaceChildren(...made);
+    image.alt = texts.viewer.frameIndex(count(index));
+    say(label, `${image.alt} · ${texts.viewer.circled(made.length)}`);
+  };
+  const overlay = fetched(root, image, FRAME_EVERY_MS, signal, async () => {
+    const last = await api.lastFrame(id, signal);
+    return last && { picture: last.picture, after: () => ((index = last.index), circle()) };
+  });
+  return { ...overlay, refresh: () => !root.hidden && circle() };
+}
+
+function circleAt(x: number, y: number): SVGCircleElement {
+  const made = document.createElementNS(SVG, "circle");
+  made.setAttribute("cx", x.toFixed(3));
+  made.setAttribute("cy", y.toFixed(3));
+  made.setAttribute("r", String(CIRCLE_PX));
+  return made;
+}
+
+function dragged(handle: HTMLElement, within: HTMLElement, on: (share: number) => void, signal: AbortSignal): void {
+  const move = (event: PointerEvent) => {
+    if (!handle.hasPointerCapture(event.pointerId)) return;
+    const { left, width } = within.getBoundingClientRect();
+    on((event.clientX - left) / width);
+  };
+  handle.addEventListener(
+    "pointerdown",
+    (event) => {
+      event.stopPropagation(); // not the image's
+      handle.setPointerCapture(event.pointerId);
+    },
+    { signal },
+  );
+  handle.addEventListener("pointermove", move, { signal });
+}

@@ -1,0 +1,85 @@
+/**
+ * How a localization becomes an image, the same as core/cellstorm/reconstruction.py: a normal distribution of its own
+ * precision, integrated over each pixel, cut at three sigma and normalised to one before the border cuts it; sigma is at
+ * least half an output pixel and at most one camera pixel. The centre of camera pixel (0, 0) is (0 nm, 0 nm).
+ */
+export interface Field {
+  readonly widthPx: number;
+  readonly heightPx: number;
+  readonly pixelSizeNm: number;
+}
+
+/** A part of the image: output pixels, counted from the field's left upper corner. */
+export interface Grid {
+  readonly pixelNm: number;
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+export const RADIUS_SIGMAS = 3;
+export const MIN_SIGMA_PX = 0.5;
+
+const DEFAULT_PIXEL_NM = 20;
+const DEFAULT_PIXELS_PER_CAMERA_PIXEL = 5;
+
+/** From a region of interest as the server writes it, `X,Y,W,H`. */
+export function fieldOf(roi: string, pixelSizeNm: number): Field {
+  const [, , widthPx, heightPx] = roi.split(",").map(Number);
+  if (widthPx === undefined || heightPx === undefined || !(widthPx > 0) || !(heightPx > 0)) {
+    throw new Error(`${roi} is not a region of interest`);
+  }
+  return { widthPx, heightPx, pixelSizeNm };
+}
+
+/** The server's own choice. */
+export function defaultPixelNm(field: Field): number {
+  return Math.min(DEFAULT_PIXEL_NM, field.pixelSizeNm / DEFAULT_PIXELS_PER_CAMERA_PIXEL);
+}
+
+/** All of the field. */
+export function wholeGrid(field: Field, pixelNm: number): Grid {
+  const width = wholePixels((field.widthPx * field.pixelSizeNm) / pixelNm);
+  const height = wholePixels((field.heightPx * field.pixelSizeNm) / pixelNm);
+  return { pixelNm, left: 0, top: 0, width, height };
+}
+
+/** Output pixels that cover a side, which rounding may have made a trifle longer than a whole number. */
+function wholePixels(side: number): number {
+  return Math.max(1, Math.ceil(Math.round(side * 1e6) / 1e6));
+}
+
+/** In output pixels. */
+export function maxSigmaPx(field: Field, pixelNm: number): number {
+  return Math.max(field.pixelSizeNm / pixelNm, MIN_SIGMA_PX);
+}
+
+/** Pixels on either side of the middle one. */
+export function radiusPx(sigma: number): number {
+  return Math.ceil(RADIUS_SIGMAS * sigma);
+}
+
+/** Each pixel's share along one axis, for a centre `offset` into the middle pixel; they sum to one. */
+export function fillShares(shares: Float64Array, offset: number, sigma: number, radius: number): void {
+  const scale = 1 / (Math.SQRT2 * sigma);
+  let before = erf((-radius - offset) * scale);
+  let sum = 0;
+  for (let pixel = 0; pixel <= 2 * radius; pixel++) {
+    const after = erf((pixel - radius + 1 - offset) * scale);
+    shares[pixel] = after - before;
+    sum += after - before;
+    before = after;
+  }
+  for (let pixel = 0; pixel <= 2 * radius; pixel++) shares[pixel]! /= sum;
+}
+
+/** Coefficients of the error function to 1.5e-7; Abramowitz and Stegun, Handbook of Mathematical Functions, 7.1.26. */
+export const ERF = { p: 0.3275911, a: [0.254829592, -0.284496736, 1.421413741, -1.453152027, 1.061405429] } as const;
+
+export function erf(x: number): number {
+  const [a1, a2, a3, a4, a5] = ERF.a;
+  const t = 1 / (1 + ERF.p * Math.abs(x));
+  const series = ((((a5 * t + a4) * t + a3) * t + a2) * t + a1) * t;
+  return Math.sign(x) * (1 - series * Math.exp(-x * x));
+}

@@ -1,0 +1,157 @@
+/** All acquisitions of the class as tiles that grow; for the projector. New ones appear by themselves. */
+import { sleep } from "../app/backoff";
+import { button, element, say } from "../app/dom";
+import { icon } from "../app/icons";
+import { notice } from "../app/notice";
+import type { Page } from "../app/page";
+import { type Pictures, imageTarget, picturesOf } from "../app/pictures";
+import { type Place, fragmentOf } from "../app/places";
+import { frame } from "../app/shell";
+import { STATES, texts } from "../app/texts";
+import type { Acquisition } from "../generated/models";
+import { keepScreenOn } from "../capture/awake";
+import { shareWall } from "../start/share";
+import { count } from "../viewer/figures";
+import { layoutFor, onTheWall } from "./tiles";
+import "./wall.css";
+
+const REFRESH_MS = 2000;
+/** One picture at a time, at most six a second: a wall of thirty is fresh every five seconds. */
+const PICTURES = { everyMs: 120, eachMs: 2000 };
+
+interface Tile {
+  readonly root: HTMLElement;
+  show(acquisition: Acquisition): void;
+  leave(): void;
+}
+
+export function show(root: HTMLElement, page: Page, _place: Place, signal: AbortSignal): void {
+  const main = frame(root, page, "wall");
+  const problem = notice();
+  const empty = element("p", { class: "wall-empty muted" }, texts.wallEmpty);
+  const tiles = element("ul", { class: "tiles" });
+  const head = element("div", { class: "wall-head" }, element("h1", {}, texts.wallTitle));
+  if (page.session.may("manage")) head.append(shareButton(page));
+  head.append(fullScreenButton(main, signal));
+  main.classList.add("wall");
+  main.append(head, problem.root, empty, tiles);
+
+  const pictures = picturesOf((id, nm, asking) => page.api.picture(id, nm, asking), PICTURES);
+  const shown = new Map<string, Tile>();
+  const arrange = () => {
+    const { top } = tiles.getBoundingClientRect();
+    const { paddingLeft, paddingBottom } = getComputedStyle(main);
+    const width = main.clientWidth - 2 * Number.parseFloat(paddingLeft);
+    const { columns, sidePx } = layoutFor(
+      shown.size,
+      width,
+      innerHeight - Math.max(0, top + main.scrollTop) - Number.parseFloat(paddingBottom),
+    );
+    tiles.style.setProperty("--columns", String(columns));
+    tiles.style.setProperty("--side", `${sidePx}px`);
+  };
+  const refresh = (all: readonly Acquisition[]) => {
+    const hanging = onTheWall(all, Date.now());
+    hang(shown, tiles, hanging, (id) => newTile(id, pictures, signal));
+    empty.hidden = hanging.length > 0;
+    arrange();
+  };
+  const observer = new ResizeObserver(arrange);
+  observer.observe(main);
+  signal.addEventListener("abort", () => observer.disconnect(), { once: true });
+  keepScreenOn(signal);
+  void pictures.keepFresh(signal);
+  void keepListed(page, refresh, problem.show, signal);
+}
+
+async function keepListed(
+  page: Page,
+  show: (all: readonly Acquisition[]) => void,
+  complain: (problem: unknown) => void,
+  signal: AbortSignal,
+): Promise<void> {
+  while (!signal.aborted) {
+    try {
+      if (!document.hidden) show(await page.api.list(signal));
+      complain(null);
+    } catch (error) {
+      if (!signal.aborted) complain(error);
+    }
+    await sleep(REFRESH_MS, signal).catch(() => undefined); // aborted: the loop ends
+  }
+}
+
+/** Takes down, hangs up and orders tiles such that they fit. */
+function hang(
+  shown: Map<string, Tile>,
+  place: HTMLElement,
+  hanging: readonly Acquisition[],
+  make: (id: string) => Tile,
+): void {
+  const wanted = new Set(hanging.map((each) => each.id));
+  for (const [id, tile] of shown) {
+    if (wanted.has(id)) continue;
+    tile.leave();
+    shown.delete(id);
+  }
+  hanging.forEach((acquisition, index) => {
+    const tile = shown.get(acquisition.id) ?? make(acquisition.id);
+    shown.set(acquisition.id, tile);
+    tile.show(acquisition);
+    if (place.children[index] !== tile.root) place.insertBefore(tile.root, place.children[index] ?? null);
+  });
+}
+
+function newTile(id: string, pictures: Pictures, signal: AbortSignal): Tile {
+  const leaving = new AbortController();
+  const image = element("img", { alt: "", hidden: true });
+  const waiting = element("span", { class: "tile-waits" }, texts.wallWaits);
+  const name = element("strong", { class: "tile-name" });
+  const state = element("span", { class: "state" });
+  const found = element("span", { class: "tile-count" });
+  const lag = element("span", { class: "tile-lag" });
+  const words = element("span", { class: "tile-words" }, name, found, state, lag);
+  const link = element("a", { class: "tile", href: fragmentOf({ page: "view", id }) }, image, waiting, words);
+  const root = element("li", {}, link);
+  const target = imageTarget(image, AbortSignal.any([signal, leaving.signal]));
+  return {
+    root,
+    show: (acquisition) => {
+      say(name, acquisition.settings.name);
+      say(state, STATES[acquisition.state]);
+      state.dataset["state"] = acquisition.state;
+      say(found, texts.tileCount(count(acquisition.localizations)));
+      say(lag, acquisition.lag_s === null ? "" : texts.tileLag(acquisition.lag_s));
+      waiting.hidden = acquisition.localizations > 0;
+      link.dataset["state"] = acquisition.state;
+      pictures.want(acquisition, target);
+    },
+    leave: () => {
+      leaving.abort();
+      pictures.forget(id);
+      root.remove();
+    },
+  };
+}
+
+function shareButton(page: Page): HTMLElement {
+  const press = button(icon("share"), {}, () => shareWall(page));
+  press.append(texts.share);
+  return press;
+}
+
+/** Without the bar and the places: what hangs on the wall alone. */
+function fullScreenButton(main: HTMLElement, signal: AbortSignal): HTMLElement {
+  const words = element("span", {}, texts.fullScreen);
+  const press = button(icon("full"), { hidden: !document.fullscreenEnabled }, async () => {
+    if (document.fullscreenElement === null) await main.requestFullscreen();
+    else await document.exitFullscreen();
+  });
+  press.append(words);
+  document.addEventListener(
+    "fullscreenchange",
+    () => say(words, document.fullscreenElement === null ? texts.fullScreen : texts.endFullScreen),
+    { signal },
+  );
+  return press;
+}
