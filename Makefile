@@ -10,7 +10,7 @@ PAGE := $(shell find phone_client \( -name node_modules -o -name dist \) -prune 
 
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: help setup demo up page test test-all lint bench images clean
+.PHONY: help setup demo up page screenshots test test-all lint bench images clean
 
 help: ## list these commands
 	@grep -E '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 12
@@ -24,6 +24,9 @@ up: setup ## cellSTORM on this machine, for real phones; ARGS="--http" etc. are 
 	@$(BIN)/cellstorm up $(ARGS)
 
 page: phone_client/dist/index.html ## build the page
+
+screenshots: $(DONE)/development phone_client/dist/index.html ## pictures of every place of the page, into docs/screenshots/
+	@$(BIN)/python -m tests.e2e.screenshots $(ARGS)
 
 test: lint ## all checks, and all tests but the slow ones
 	@echo "Tests"
@@ -71,8 +74,8 @@ $(DONE)/service: $(BIN)/python pyproject.toml hatch_build.py
 $(DONE)/development: $(DONE)/service
 	@echo "Tools for tests and training"
 	@$(BIN)/pip install -qq -e '.[cpu,page,train,dev]'
-	@command -v chromium >/dev/null && /sbin/ldconfig -p | grep -q libatomic.so.1 || \
-		deploy/debian-packages chromium libatomic1 || echo "Tests that drive a browser cannot run"
+	@command -v chromium >/dev/null && command -v certutil >/dev/null && /sbin/ldconfig -p | grep -q libatomic.so.1 || \
+		deploy/debian-packages chromium libnss3-tools libatomic1 || echo "Tests that drive a browser cannot run"
 	@touch $@
 
 $(DONE)/node_modules: $(DONE)/service phone_client/package-lock.json

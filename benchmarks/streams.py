@@ -68,13 +68,13 @@ async def stream(running: LocalService, counts: NDArray[np.uint8], fps: float, s
     result = Stream()
     async with GatewayClient(running.url, running.admin_token) as client:
         created = await client.create(AcquisitionSettings(name="benchmark"))
-        watching = asyncio.create_task(_watch(created["live_url"], created["token"], result))
-        phone = Phone(client, created["whip_url"], give_up_after_s=10.0)
+        watching = asyncio.create_task(_watch(created.live_url, created.token, result))
+        phone = Phone(client, created.whip_url, give_up_after_s=10.0)
         await phone.publish(
             lambda first: encode(endless(counts, fps, seconds, first), None), lambda picture: _note(picture, result)
         )
-        await client.finish(created["id"])
-        result.acquisition = await client.wait_until_over(created["id"], 300.0)
+        await client.finish(created.id)
+        result.acquisition = await client.wait_until_over(created.id, 300.0)
         watching.cancel()
         await asyncio.gather(watching, return_exceptions=True)
     return result
