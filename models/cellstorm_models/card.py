@@ -43,8 +43,8 @@ periodic drops; structure in the background, fixed pattern, hot pixels; a phone'
 clipped blacks, repeated and dropped frames; live streams (baseline, constant bitrate, a key frame a second) and encoding twice. A
 fifth is empty or nearly so. Every clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood
 of the truth (after DECODE, Speiser et al. 2021). Afterwards each stated uncertainty was
-taken to the power {power:.2f} (in units of {unit} pixels) and multiplied by {factor:.2f}, which makes it true for most clips that
-training never saw.
+taken to the power {power:.2f} (in units of {unit} pixels) and multiplied by {factor:.2f}, which makes it true for the middle one of
+72 clips that training never saw, and a tenth larger than that, for caution.
 
 {minutes:.1f} {kind} minutes, {step} steps of {batch} windows, on {machine}; seed {seed}; {beginning};
 validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{options}`.
@@ -54,12 +54,14 @@ Optimal matching within {tolerance:.0f} nm. {milliseconds:.1f} ms of processor t
 
 {tables}
 ## Limits
-Trained on simulations and on x264 alone. At 100 photons it finds two thirds of the molecules at CRF 18 and fewer than a third
+Trained on simulations and on x264 alone. At 100 photons it finds less than two thirds of the molecules at CRF 18 and a quarter
 at phone bitrates; where spots overlap within about two pixels they are taken for one. In compressed noise without molecules it sees
 phantoms (above), most of them below 150 photons, so that a filter on photons takes them out. Below 150 photons in compressed
-video the photons of those it does find are too many. The stated precision is true within 0.57 to 0.78 on the videos above; it is
-too small where spots overlap and are hard-compressed. Spots narrower than 0.95 or wider than 2.6 pixels, a phone's temporal
-denoising, and anything that is not a spot (fiducials that never blink, dust, a barcode), are outside its training.
+video the photons of those it does find are too many. The share of errors within the stated sigma is 0.56 to 0.77 on the videos
+above from 100 photons up (0.68 would be true); it is lowest where spots overlap and are hard-compressed. Positions keep to the camera's
+pixels on compressed video: their density varies by 23 % with the place in the pixel on `p500_phone`. Spots narrower than 0.95 or
+wider than 2.6 pixels, a phone's temporal denoising, and anything that is not a spot (fiducials that never blink, dust, a barcode),
+are outside its training.
 """
 
 
