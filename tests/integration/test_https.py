@@ -163,6 +163,8 @@ def test_a_restart_keeps_authority_and_certificate(gateway: Gateway) -> None:
 
 def test_it_ends_in_good_order_with_connections_open(gateway: Gateway) -> None:
     with gateway.trusted() as client, socket.create_connection(host_and_port(gateway)):
-        client.get("/livez")
+        assert client.get("/livez").is_success
         gateway.stop()  # fails where it has to be killed
+        with pytest.raises(httpx.ConnectError):
+            client.get("/livez")
     gateway.start()

@@ -132,6 +132,9 @@ def test_a_whole_class_may_join_from_one_address(gateway: Gateway) -> None:
     made = code(gateway, "film", uses=40)
     for _ in range(40):
         httpx.post(f"{gateway.address}{API}/session", json={"code": made["code"]}).raise_for_status()
+    check_problem(
+        httpx.post(f"{gateway.address}{API}/session", json={"code": made["code"]}), 401, "not-allowed"
+    )  # used up
 
 
 @pytest.mark.parametrize("key", [{}, {"code": "A", "token": "B"}, {"password": "x"}])

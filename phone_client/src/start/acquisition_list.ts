@@ -2,6 +2,7 @@
 import { sleep } from "../app/backoff";
 import { confirmed } from "../app/dialog";
 import { button, element, say } from "../app/dom";
+import { type Entry, keepEntries } from "../app/entries";
 import { PageError } from "../app/errors";
 import { icon } from "../app/icons";
 import { type Notice, notice } from "../app/notice";
@@ -17,12 +18,6 @@ import { shareAcquisition } from "./share";
 const REFRESH_MS = 3000;
 const PICTURES = { everyMs: 150, eachMs: 5000 };
 
-interface Row {
-  readonly root: HTMLElement;
-  show(acquisition: Acquisition): void;
-  leave(): void;
-}
-
 export function acquisitionList(page: Page, signal: AbortSignal): HTMLElement {
   const list = element("ul", { class: "acquisitions" });
   const empty = element("p", { class: "muted", hidden: true });
@@ -35,11 +30,11 @@ export function acquisitionList(page: Page, signal: AbortSignal): HTMLElement {
   card.append(head, tools, problem.root, list, empty);
 
   const pictures = picturesOf((id, nm, asking) => page.api.picture(id, nm, asking), PICTURES);
-  const rows = new Map<string, Row>();
+  const rows = new Map<string, Entry>();
   let all: Acquisition[] = [];
   const show = () => {
     const shown = found(all, { words: search.value, filter: filter.value as Filter });
-    keepRows(rows, list, shown, (acquisition) => newRow(page, acquisition, pictures, signal));
+    keepEntries(rows, list, shown, (acquisition) => newRow(page, acquisition, pictures, signal));
     empty.hidden = shown.length > 0;
     say(empty, all.length === 0 ? texts.noAcquisitions : texts.noneFound);
     say(counted, all.length === 0 ? "" : texts.foundCount(shown.length, all.length));
@@ -62,28 +57,7 @@ function searchTools(): { root: HTMLElement; search: HTMLInputElement; filter: H
   return { root: element("div", { class: "list-tools", hidden: true }, search, filter), search, filter };
 }
 
-/** Adds, removes and orders rows such that they fit; a row that stays keeps its focus and its picture. */
-function keepRows(
-  rows: Map<string, Row>,
-  list: HTMLElement,
-  shown: readonly Acquisition[],
-  make: (acquisition: Acquisition) => Row,
-): void {
-  const wanted = new Set(shown.map((each) => each.id));
-  for (const [id, row] of rows) {
-    if (wanted.has(id)) continue;
-    row.leave();
-    rows.delete(id);
-  }
-  shown.forEach((acquisition, index) => {
-    const row = rows.get(acquisition.id) ?? make(acquisition);
-    rows.set(acquisition.id, row);
-    row.show(acquisition);
-    if (list.children[index] !== row.root) list.insertBefore(row.root, list.children[index] ?? null);
-  });
-}
-
-function newRow(page: Page, first: Acquisition, pictures: Pictures, signal: AbortSignal): Row {
+function newRow(page: Page, first: Acquisition, pictures: Pictures, signal: AbortSignal): Entry {
   const { id } = first;
   const leaving = new AbortController();
   const image = element("img", { alt: "", hidden: true });

@@ -1,6 +1,7 @@
 /** All acquisitions of the class as tiles that grow; for the projector. New ones appear by themselves. */
 import { sleep } from "../app/backoff";
 import { button, element, say } from "../app/dom";
+import { type Entry, keepEntries } from "../app/entries";
 import { icon } from "../app/icons";
 import { notice } from "../app/notice";
 import type { Page } from "../app/page";
@@ -19,12 +20,6 @@ const REFRESH_MS = 2000;
 /** One picture at a time, at most six a second: a wall of thirty is fresh every five seconds. */
 const PICTURES = { everyMs: 120, eachMs: 2000 };
 
-interface Tile {
-  readonly root: HTMLElement;
-  show(acquisition: Acquisition): void;
-  leave(): void;
-}
-
 export function show(root: HTMLElement, page: Page, _place: Place, signal: AbortSignal): void {
   const main = frame(root, page, "wall");
   const problem = notice();
@@ -37,7 +32,7 @@ export function show(root: HTMLElement, page: Page, _place: Place, signal: Abort
   main.append(head, problem.root, empty, tiles);
 
   const pictures = picturesOf((id, nm, asking) => page.api.picture(id, nm, asking), PICTURES);
-  const shown = new Map<string, Tile>();
+  const shown = new Map<string, Entry>();
   const arrange = () => {
     const { top } = tiles.getBoundingClientRect();
     const { paddingLeft, paddingBottom } = getComputedStyle(main);
@@ -52,7 +47,7 @@ export function show(root: HTMLElement, page: Page, _place: Place, signal: Abort
   };
   const refresh = (all: readonly Acquisition[]) => {
     const hanging = onTheWall(all, Date.now());
-    hang(shown, tiles, hanging, (id) => newTile(id, pictures, signal));
+    keepEntries(shown, tiles, hanging, ({ id }) => newTile(id, pictures, signal));
     empty.hidden = hanging.length > 0;
     arrange();
   };
@@ -81,28 +76,7 @@ async function keepListed(
   }
 }
 
-/** Takes down, hangs up and orders tiles such that they fit. */
-function hang(
-  shown: Map<string, Tile>,
-  place: HTMLElement,
-  hanging: readonly Acquisition[],
-  make: (id: string) => Tile,
-): void {
-  const wanted = new Set(hanging.map((each) => each.id));
-  for (const [id, tile] of shown) {
-    if (wanted.has(id)) continue;
-    tile.leave();
-    shown.delete(id);
-  }
-  hanging.forEach((acquisition, index) => {
-    const tile = shown.get(acquisition.id) ?? make(acquisition.id);
-    shown.set(acquisition.id, tile);
-    tile.show(acquisition);
-    if (place.children[index] !== tile.root) place.insertBefore(tile.root, place.children[index] ?? null);
-  });
-}
-
-function newTile(id: string, pictures: Pictures, signal: AbortSignal): Tile {
+function newTile(id: string, pictures: Pictures, signal: AbortSignal): Entry {
   const leaving = new AbortController();
   const image = element("img", { alt: "", hidden: true });
   const waiting = element("span", { class: "tile-waits" }, texts.wallWaits);
