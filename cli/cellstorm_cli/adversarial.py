@@ -23,6 +23,7 @@ def train(
     *,
     steps: int | None,
     batch: int | None,
+    side_px: int | None,
     seed: int,
     threads: int,
     processes: int,
@@ -41,8 +42,15 @@ def train(
         kind = next((kind for kind in KINDS if kind == generator), None)
         if kind is None:
             raise InvalidSetting(f"there is no generator {generator!r}; choose one of default, {', '.join(KINDS)}")
-        config = AdversarialConfig.of(kind)
-        config = replace(config, seed=seed, threads=threads, steps=steps or config.steps, batch=batch or config.batch)
+        usual = AdversarialConfig.of(kind)
+        config = replace(
+            usual,
+            seed=seed,
+            threads=threads,
+            steps=steps or usual.steps,
+            batch=batch or usual.batch,
+            side_px=side_px or usual.side_px,
+        )
         trainer = run.begin(out, config, device)
     trainer.run(out, _report, processes=processes, minutes=pause_after)
     if trainer.step < trainer.config.steps:

@@ -11,6 +11,7 @@ import numpy as np
 import typer
 from rich.console import Console
 
+from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD
 from cellstorm.errors import InvalidSetting, RuntimeUnavailable
 from cellstorm.scoring import write_truth
 from cellstorm_models.structures import STRUCTURES, Structure
@@ -97,6 +98,9 @@ def train(
         float | None, typer.Option(min=1e-6, max=0.1, help="Highest; 0.003, or 0.001 with --start-from.")
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Windows of a step; 32, of pix2pix and enhance 4.")] = None,
+    side: Annotated[
+        int | None, typer.Option(min=16, max=512, help="Of a window, camera pixels; 64. A multiple of 16.")
+    ] = None,
     processes: Annotated[int, typer.Option(min=1, help="That make clips.")] = 1,
     from_acquisition: Annotated[
         Path | None, typer.Option(help="Result folder of a good recording: every other clip is of it.")
@@ -109,6 +113,8 @@ def train(
 ) -> None:
     """Train a generator on simulated, compressed recordings, and on one of your own."""
     _needs_torch()
+    if side is not None and side % 16:
+        raise InvalidSetting(f"side {side}: windows are halved four times; choose a multiple of 16, for example 48")
     from cellstorm_cli import adversarial
     from cellstorm_models import training
     from cellstorm_models.adversarial.config import is_adversarial
@@ -120,6 +126,7 @@ def train(
             out,
             steps=steps,
             batch=batch,
+            side_px=side,
             seed=seed,
             threads=threads,
             processes=processes,
@@ -139,6 +146,7 @@ def train(
             channels=channels,
             threads=threads,
             batch=windows,
+            side_px=side or usual.side_px,
             pool_clips=max(usual.pool_clips, 2 * windows),
             learning_rate=learning_rate or (3e-3 if start_from is None else 1e-3),
             start_from=None if start_from is None else str(start_from),
@@ -153,7 +161,14 @@ def export(
     run: Annotated[Path, typer.Argument(help="Folder of a training run.")],
     out: Annotated[Path, typer.Option(help="Folder of the package; the generator is named as it.")],
     version: Annotated[str, typer.Option(help="Of the generator, for example 0.1.0.")] = "0.1.0",
-    threshold: Annotated[float, typer.Option(min=0.01, max=0.99, help="Least probability that is reported.")] = 0.6,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=LEAST_THRESHOLD,
+            max=MOST_THRESHOLD,
+            help="Least probability that is reported; else the expected Jaccard's best.",
+        ),
+    ] = None,
     bench: Annotated[
         Path | None, typer.Option(help="Folder of videos with known truth, measured for the card.")
     ] = None,

@@ -49,10 +49,11 @@ class GeneratorSpec(BaseModel):
     output: OutputKind
     context_frames: int = Field(gt=0, description="Frames in a window; odd, the middle one is predicted.")
     size_multiple: int = Field(gt=0, description="Height and width must be multiples of it.")
-    threshold: float = Field(
+    threshold: float | None = Field(
         gt=0,
         lt=1,
-        description="Of the probability, or in a map of the frame's maximum, below which nothing is reported.",
+        description="Of the probability, or in a map of the frame's maximum, below which nothing is reported; null, of "
+        "emitters alone: the one with which the expected Jaccard index is highest.",
     )
     upsampling: int = Field(default=1, gt=0, description="Output pixels per camera pixel, in each direction.")
     precision_px: float | None = Field(
@@ -71,9 +72,16 @@ class GeneratorSpec(BaseModel):
             raise ValueError("counts come without a network, everything else from weights with a SHA-256")
         if (self.precision_px is None) == (self.output in ("map", "frames")):
             raise ValueError("precision_px belongs to map and frames")
+        if self.threshold is None and self.output != "emitters":
+            raise ValueError("only emitters tell which threshold suits them")
         if self.upsampling > 1 and self.output != "map":
             raise ValueError("only a map is upsampled")
         return self
+
+    @property
+    def threshold_in_words(self) -> str:
+        """For reports and cards."""
+        return "by the expected Jaccard index" if self.threshold is None else f"{self.threshold:g}"
 
     def with_threshold(self, threshold: float) -> Self:
         """The same generator, read out with another threshold."""

@@ -52,6 +52,7 @@ def to_localizations(
     camera pixels. A map tells neither background nor width, which are 0; the probability is the share of the maximum.
     """
     assert spec.precision_px is not None
+    assert spec.threshold is not None
     maps = np.maximum(output[:, 0], 0.0)
     reach = max(1, spec.upsampling // 2)  # about one camera pixel in all
     side = 2 * reach + 1

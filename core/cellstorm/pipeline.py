@@ -2,7 +2,7 @@
 
 A chunk's result depends on nothing but the chunk, the generator and the acquisition's settings:
 
-    chunk -> counts of the region of interest -> windows of frames -> generator -> readout -> localizations
+    chunk -> counts of the region of interest -> windows of frames -> generator -> readout -> choice -> localizations
 
 A window never reaches beyond its chunk: the first and the last frame repeat themselves there.
 """
@@ -23,7 +23,7 @@ from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
 from cellstorm.generator import Generator, GeneratorSpec
 from cellstorm.localizations import Localizations
-from cellstorm.readout import read_out
+from cellstorm.readout import choose, read_out
 from cellstorm.roi import RegionOfInterest
 
 _MAX_BATCH_FRAMES: Final = 8
@@ -116,8 +116,9 @@ def localize_counts(
             )
         )
         on_batch()
+    candidates = localizations.concatenate(tables)
     return ChunkResult(
-        localizations.concatenate(tables),
+        choose(candidates, header.first_frame + selected, spec=spec, frame_pixels=counts[0].size),
         len(selected),
         header.frame_count - len(selected),
         counts[selected].sum(axis=0, dtype=np.uint32),

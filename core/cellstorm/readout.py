@@ -1,4 +1,7 @@
-"""From any generator's output to localizations: one table from the kind of output to the function that reads it."""
+"""From any generator's output to localizations: one table from the kind of output to the function that reads it.
+
+Reading looks at frames one by one; `choose` then looks at a whole chunk's rows at once.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from cellstorm import emitters, maps
+from cellstorm import emitters, maps, presence
 from cellstorm.camera import Camera
 from cellstorm.classical.localize import localize
 from cellstorm.generator import GeneratorSpec, OutputKind
@@ -43,8 +46,17 @@ def read_out(
     camera: Camera,
     pixel_size_nm: float,
 ) -> Localizations:
-    """As `Readout` says, by the kind of output that the specification declares."""
+    """As `Readout` says, by the kind of output that the specification declares; of emitters, all candidates."""
     return READOUTS[spec.output](output, frame_indices, spec=spec, camera=camera, pixel_size_nm=pixel_size_nm)
+
+
+def choose(
+    table: Localizations, frames: NDArray[np.integer], *, spec: GeneratorSpec, frame_pixels: int
+) -> Localizations:
+    """What is reported of the rows that were read from one chunk; `frames` and `frame_pixels` as `presence` takes them."""
+    if spec.output != "emitters":
+        return table
+    return presence.reported(table, frames, frame_pixels=frame_pixels, threshold=spec.threshold)
 
 
 def _read_emitters(
@@ -55,9 +67,7 @@ def _read_emitters(
     camera: Camera,
     pixel_size_nm: float,
 ) -> Localizations:
-    return emitters.to_localizations(
-        output, frame_indices, camera=camera, pixel_size_nm=pixel_size_nm, threshold=spec.threshold
-    )
+    return emitters.to_candidates(output, frame_indices, camera=camera, pixel_size_nm=pixel_size_nm)
 
 
 def _read_counts(
@@ -68,6 +78,7 @@ def _read_counts(
     camera: Camera,
     pixel_size_nm: float,
 ) -> Localizations:
+    assert spec.threshold is not None
     return localize(output[:, 0], frame_indices, camera=camera, pixel_size_nm=pixel_size_nm, threshold=spec.threshold)
 
 

@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from cellstorm.camera import Camera
-from cellstorm.emitters import to_localizations
+from cellstorm.emitters import to_candidates
+from cellstorm.presence import reported
 from cellstorm.scoring import CARE_ON, DEFAULT_TOLERANCE_NM, TRUTH, matches
 from cellstorm_models.clips import Clip, make_clip
 from cellstorm_models.networks import SIGMA_UNIT_PX, EmitterNet
@@ -43,7 +44,7 @@ class Calibration:
     power: float = 0.0
 
 
-def calibrate(net: EmitterNet, threshold: float, clips: Iterable[Clip] | None = None) -> Calibration:
+def calibrate(net: EmitterNet, threshold: float | None, clips: Iterable[Clip] | None = None) -> Calibration:
     """Set and return what makes `net`'s sigmas true."""
     if clips is None:
         clips = (make_clip(CALIBRATION_SEED, number) for number in range(_CLIPS))
@@ -83,13 +84,14 @@ def _factor(errors: Sequence[NDArray[np.float64]], power: float) -> tuple[float,
     return float(spread), float(_FACTORS[index])
 
 
-def _errors(net: EmitterNet, threshold: float, clip: Clip) -> NDArray[np.float64]:
+def _errors(net: EmitterNet, threshold: float | None, clip: Clip) -> NDArray[np.float64]:
     """(2n, 2) absolute errors in x and in y of what was found, and the stated sigma of each, in pixels."""
     frames = np.arange(len(clip.counts))
     context = np.clip(frames[:, np.newaxis] + np.arange(-1, 2), 0, len(frames) - 1)
     with torch.no_grad():
         output = net(torch.from_numpy(clip.counts[context].astype(np.float32))).numpy()
-    table = to_localizations(output, frames, camera=_COUNTS, pixel_size_nm=_PIXEL_SIZE_NM, threshold=threshold)
+    candidates = to_candidates(output, frames, camera=_COUNTS, pixel_size_nm=_PIXEL_SIZE_NM)
+    table = reported(candidates, frames, frame_pixels=clip.counts[0].size, threshold=threshold)
     truth = np.zeros(len(clip.emitters), TRUTH)
     truth["frame"], truth["on"] = clip.emitters[:, 0], clip.emitters[:, 4]
     truth["x_nm"], truth["y_nm"] = clip.emitters[:, 1] * _PIXEL_SIZE_NM, clip.emitters[:, 2] * _PIXEL_SIZE_NM

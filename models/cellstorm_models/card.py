@@ -54,14 +54,14 @@ Optimal matching within {tolerance:.0f} nm. {milliseconds:.1f} ms of processor t
 
 {tables}
 ## Limits
-Trained on simulations and on x264 alone. At 100 photons it finds less than two thirds of the molecules at CRF 18 and a quarter
-at phone bitrates; where spots overlap within about two pixels they are taken for one. In compressed noise without molecules it sees
-phantoms (above), most of them below 150 photons, so that a filter on photons takes them out. Below 150 photons in compressed
-video the photons of those it does find are too many. The share of errors within the stated sigma is 0.56 to 0.77 on the videos
-above from 100 photons up (0.68 would be true); it is lowest where spots overlap and are hard-compressed. Positions keep to the camera's
-pixels on compressed video: their density varies by 23 % with the place in the pixel on `p500_phone`. Spots narrower than 0.95 or
-wider than 2.6 pixels, a phone's temporal denoising, and anything that is not a spot (fiducials that never blink, dust, a barcode),
-are outside its training.
+Trained on simulations and on x264 alone. At 100 photons it finds less than two thirds of the molecules at CRF 18 and a third
+at phone bitrates; where spots overlap within about two pixels they are taken for one. What is reported depends on what 32
+frames show together (`docs/decisions/0013-a-chunk-tells-how-likely-its-molecules-are.md`): a faint molecule is left out
+where hardly another one shines, and kept in a crowd. Below 150 photons in compressed video the photons of those it does find
+are too many. The share of errors within the stated sigma is 0.57 to 0.76 on the videos above from 100 photons up (0.68 would
+be true); it is lowest where spots overlap and are hard-compressed. Spots narrower than 0.95 or wider than 2.6 pixels, a
+phone's temporal denoising, and anything that is not a spot (fiducials that never blink, dust, a barcode), are outside its
+training.
 """
 
 
@@ -82,7 +82,7 @@ def write_card(
     text = _TEXT.format(
         name=spec.name,
         version=spec.version,
-        threshold=spec.threshold,
+        threshold=spec.threshold_in_words,
         channels=config.channels,
         batch=config.batch,
         seed=config.seed,
@@ -116,7 +116,7 @@ def _options(config: TrainConfig) -> str:
     return "".join(f" --{name} {value}" for name, value in options.items() if value)
 
 
-def _psf_table(generator: ExportedGenerator, threshold: float) -> str:
+def _psf_table(generator: ExportedGenerator, threshold: float | None) -> str:
     base = SimulationConfig(frames=200, photons=1000.0)
     rows = (
         (
@@ -128,7 +128,7 @@ def _psf_table(generator: ExportedGenerator, threshold: float) -> str:
     return _table("`cellstorm simulate`, 1000 photons, CRF 18", rows)
 
 
-def _empty_table(generator: ExportedGenerator, threshold: float) -> str:
+def _empty_table(generator: ExportedGenerator, threshold: float | None) -> str:
     lines = ["| 200 frames without emitters | phantoms |", "|---|---|"]
     for compression in _EMPTY:
         rate = compression.bits_per_pixel

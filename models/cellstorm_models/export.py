@@ -18,7 +18,7 @@ _CHECKED_SIZES: Final = ((1, 64, 64), (5, 64, 64), (2, 128, 96), (1, 8, 8), (1, 
 _SUMMARY: Final = "Localizes blinking molecules in a phone's H.264 video, with uncertainties."
 
 
-def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: float) -> GeneratorSpec:
+def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: float | None) -> GeneratorSpec:
     """All files of a package; it is named as its folder. Its card holds a title only: see cellstorm_models.card.
 
     Raises

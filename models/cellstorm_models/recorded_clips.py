@@ -3,7 +3,8 @@
 After the paper (A.3, D.2): frames filmed under good conditions are localized, and a generator learns from them what no
 simulation knows of this phone, its image processor and this sample; half of all clips stay simulated, so that it does not
 merely learn to agree with whoever made the labels. Three clips in four are compressed once more, harder than they
-came: their labels are better than what one sees in them.
+came: their labels are better than what one sees in them. And each label is moved at random by as much as it is said to err, for
+to a network that made the labels itself they would seem to have no error, nor it any.
 """
 
 from __future__ import annotations
@@ -49,6 +50,7 @@ class Stretch:
 
     counts: Counts  # (frames, height, width)
     emitters: NDArray[np.float32]  # (n, 6) as Clip.emitters, in pixels of the region
+    precision_px: NDArray[np.float32]  # (n,) of their positions
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +82,8 @@ def recorded_clip(recorded: tuple[Stretch, ...], seed: int, number: int) -> Clip
     top, left = int(rng.integers(height - side_rows + 1)), int(rng.integers(width - side_columns + 1))
     counts = stretch.counts[:, top : top + side_rows, left : left + side_columns]
     emitters = stretch.emitters.copy()
-    emitters[:, 1] -= left
-    emitters[:, 2] -= top
+    emitters[:, 1:3] += stretch.precision_px[:, np.newaxis] * rng.standard_normal((len(emitters), 2), np.float32)
+    emitters[:, 1:3] -= (left, top)
     inside = (emitters[:, 1:3] >= -0.5).all(axis=1)
     inside &= (emitters[:, 1] < side_columns - 0.5) & (emitters[:, 2] < side_rows - 0.5)
     background = gaussian_filter(np.median(counts, axis=0).astype(np.float32), _BACKGROUND_SIGMA_PX)
@@ -160,4 +162,5 @@ def _labelled(first_frame: int, counts: Counts, table: Localizations, camera: Ca
         here["probability"] >= _SURE,
         here["psf_sigma_nm"] / pixel_size_nm,
     )
-    return Stretch(counts, np.stack(columns, axis=1).astype(np.float32))
+    precision_px = (here["precision_nm"] / pixel_size_nm).astype(np.float32)
+    return Stretch(counts, np.stack(columns, axis=1).astype(np.float32), precision_px)

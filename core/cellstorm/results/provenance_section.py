@@ -89,7 +89,7 @@ def _localized(report: Report) -> list[tuple[str, str]]:
         (
             "Its settings",
             f"reads {generator.context_frames} frames at a time, answers with {escape(generator.output)}, "
-            f"threshold {number(generator.threshold)}",
+            f"threshold {generator.threshold_in_words}",
         ),
     ]
 

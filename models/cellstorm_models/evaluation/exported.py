@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 
 from cellstorm.camera import DEFAULT_CAMERA, Camera
 from cellstorm.chunks import Counts
-from cellstorm.emitters import to_localizations
+from cellstorm.emitters import to_candidates
 from cellstorm.localizations import Localizations, concatenate
+from cellstorm.presence import reported
 from cellstorm.scoring import Score, inside, read_truth, score
 from cellstorm_models.compression import Compression, compress, read_luma
 from cellstorm_models.simulation import SimulationConfig, simulate
@@ -46,7 +47,7 @@ class ExportedGenerator:
         return np.asarray(output, np.float32)
 
     def localize(
-        self, counts: Counts, threshold: float, *, camera: Camera = DEFAULT_CAMERA, pixel_size_nm: float = 100.0
+        self, counts: Counts, threshold: float | None, *, camera: Camera = DEFAULT_CAMERA, pixel_size_nm: float = 100.0
     ) -> Localizations:
         """All localizations of (frames, height, width) counts."""
         last = len(counts) - 1
@@ -55,13 +56,12 @@ class ExportedGenerator:
             frames = np.arange(first, min(first + _BATCH, len(counts)))
             context = np.clip(frames[:, np.newaxis] + np.arange(-1, 2), 0, last)
             output = self.predict(counts[context].astype(np.float32))
-            tables.append(
-                to_localizations(output, frames, camera=camera, pixel_size_nm=pixel_size_nm, threshold=threshold)
-            )
-        return concatenate(tables)
+            tables.append(to_candidates(output, frames, camera=camera, pixel_size_nm=pixel_size_nm))
+        frames = np.arange(len(counts))
+        return reported(concatenate(tables), frames, frame_pixels=counts[0].size, threshold=threshold)
 
 
-def score_bench(generator: ExportedGenerator, threshold: float, bench: Path) -> list[Figure]:
+def score_bench(generator: ExportedGenerator, threshold: float | None, bench: Path) -> list[Figure]:
     """On every video `NAME.mp4` of a folder whose truth is `NAME.csv`, or `p500.csv` for `p500_crf18.mp4`.
 
     Pixels of 100 nm; a border of 300 nm is left out; the lowest 1900 nm of `chromium` hold a barcode.
@@ -80,7 +80,7 @@ def score_bench(generator: ExportedGenerator, threshold: float, bench: Path) -> 
 
 
 def score_simulated(
-    generator: ExportedGenerator, threshold: float, config: SimulationConfig, compression: Compression, seed: int
+    generator: ExportedGenerator, threshold: float | None, config: SimulationConfig, compression: Compression, seed: int
 ) -> Score:
     """On one simulated recording."""
     recording = simulate(config, np.random.default_rng(seed))
@@ -91,7 +91,7 @@ def score_simulated(
     return score(inside(table, *size_nm, BORDER_NM), inside(recording.truth, *size_nm, BORDER_NM))
 
 
-def phantoms(generator: ExportedGenerator, threshold: float, compression: Compression) -> int:
+def phantoms(generator: ExportedGenerator, threshold: float | None, compression: Compression) -> int:
     """Localizations in 200 compressed frames of background without any emitter."""
     config = SimulationConfig(frames=_EMPTY_FRAMES, emitters_per_frame=0.0)
     return score_simulated(generator, threshold, config, compression, seed=11).spurious

@@ -69,7 +69,16 @@ def _models(evaluation: Evaluation) -> str:
         digest = "no network" if model.sha256 is None else f"`{model.sha256[:12]}`"
         reached = evaluation.speed(model.name)
         speed = f"{reached.frames_per_s:.0f}", f"{reached.processor_ms_per_frame:.1f}"
-        rows.append([f"`{model.name}`", model.version, digest, f"{model.threshold:g}", work, *speed])
+        rows.append(
+            [
+                f"`{model.name}`",
+                model.version,
+                digest,
+                "expected Jaccard" if model.threshold is None else f"{model.threshold:g}",
+                work,
+                *speed,
+            ]
+        )
     width, height = evaluation.commonest_size
     head = ["model", "version", "SHA-256", "threshold", "GFLOP a frame, 128x128"]
     head += [f"frames/s, {width}x{height}, without decoding", "processor ms a frame"]

@@ -27,7 +27,7 @@ class ModelFacts:
     version: str
     sha256: str | None  # None where there is no network
     output: str
-    threshold: float
+    threshold: float | None  # None: the one with the highest expected Jaccard index
     operations_per_frame: int | None  # floating-point, at 128x128 pixels; None where there is no network
 
 

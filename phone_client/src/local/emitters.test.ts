@@ -7,13 +7,13 @@ import { EmitterMap } from "./emitters";
 
 const { emitters } = examples;
 const [height, width] = emitters.height_width as [number, number];
-const readout = { threshold: emitters.threshold, pixelSizeNm: emitters.pixel_size_nm, ...CAMERAS.phone };
+const readout = { threshold: null, pixelSizeNm: emitters.pixel_size_nm, ...CAMERAS.phone };
 
 const floats = (base64: string) => new Float32Array(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
 
-test("a generator's output becomes the server's localizations", () => {
+test("a generator's output becomes the server's candidates", () => {
   const map = new EmitterMap(floats(emitters.output), height, width);
-  const rows = map.localizations(41, readout);
+  const rows = map.candidates(41, readout);
   const expected = floats(emitters.rows);
   expect(rows.length / ROW_VALUES).toBe(emitters.count);
   expect(new Uint32Array(rows.buffer)[0]).toBe(41);
@@ -22,9 +22,9 @@ test("a generator's output becomes the server's localizations", () => {
   }
 });
 
-test("what lies in the padding is no localization", () => {
+test("what lies in the padding is no candidate", () => {
   const map = new EmitterMap(floats(emitters.output), height, width, 8, width);
-  const rows = map.localizations(0, readout);
+  const rows = map.candidates(0, readout);
   const lowest = Math.max(...Array.from({ length: rows.length / ROW_VALUES }, (_, row) => rows[row * ROW_VALUES + 2]!));
   expect(rows.length).toBeGreaterThan(0);
   expect(lowest).toBeLessThan((7 + 0.9) * emitters.pixel_size_nm + 1);

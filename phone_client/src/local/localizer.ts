@@ -1,6 +1,10 @@
-/** The way of a frame on this device: windows, generator, rows of the table. What it found waits until it is taken. */
+/**
+ * The way of a frame on this device: windows, generator, candidates, those of a group of frames that are reported. What it
+ * found waits until it is taken.
+ */
 import type { GeneratorSpec } from "../generated/models";
 import { EmitterMap, type Readout } from "./emitters";
+import { Group } from "./presence";
 import { type Frame, type Window, Windows } from "./windows";
 
 /** (1, time, height, width) float32 counts to one frame's (channels, height, width). */
@@ -24,6 +28,7 @@ export class Localizer {
   readonly #windows: Windows;
   readonly #padded: Size;
   readonly #input: Float32Array;
+  readonly #group: Group;
   #waiting: Float32Array[] = [];
   #framesProcessed = 0;
   #endFrame = 0;
@@ -41,6 +46,7 @@ export class Localizer {
       height: Math.ceil(size.height / multiple) * multiple,
       width: Math.ceil(size.width / multiple) * multiple,
     };
+    this.#group = new Group(size.height * size.width, readout.threshold);
     this.#input = new Float32Array(spec.context_frames * this.#padded.height * this.#padded.width);
   }
 
@@ -53,6 +59,7 @@ export class Localizer {
   /** No frame of this chunk comes any more. */
   async end(): Promise<void> {
     for (const window of this.#windows.endChunk()) await this.#localize(window);
+    this.#waiting.push(...this.#group.end());
   }
 
   take(): Found {
@@ -73,7 +80,7 @@ export class Localizer {
     }
     const output = await this.predict(this.#input, height, width);
     const map = new EmitterMap(output, height, width, this.size.height, this.size.width);
-    this.#waiting.push(map.localizations(window.index, this.readout));
+    this.#waiting.push(...this.#group.add(map.candidates(window.index, this.readout)));
     this.#framesProcessed++;
     this.#endFrame = window.index + 1;
   }

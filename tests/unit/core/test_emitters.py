@@ -1,4 +1,4 @@
-"""From a generator's output to localizations."""
+"""From a generator's output to candidates."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cellstorm.camera import Camera
-from cellstorm.emitters import to_localizations
+from cellstorm.emitters import LEAST_PROBABILITY, to_candidates
 from cellstorm.generator import EMITTER_CHANNELS
 from cellstorm.localizations import Localizations
 
@@ -25,9 +25,8 @@ def _put(output: NDArray[np.float32], frame: int, row: int, column: int, **value
         output[frame, EMITTER_CHANNELS.index(name), row, column] = value
 
 
-def _read(output: NDArray[np.float32], threshold: float = 0.6) -> Localizations:
-    frames = np.arange(len(output)) + 100
-    return to_localizations(output, frames, camera=_CAMERA, pixel_size_nm=100.0, threshold=threshold)
+def _read(output: NDArray[np.float32]) -> Localizations:
+    return to_candidates(output, np.arange(len(output)) + 100, camera=_CAMERA, pixel_size_nm=100.0)
 
 
 def test_one_emitter_becomes_one_row_in_nanometres_and_photons() -> None:
@@ -70,16 +69,27 @@ def test_neighbouring_pixels_that_point_apart_are_two_emitters() -> None:
 def test_an_emitter_in_the_corner_pixel_is_counted_once() -> None:
     output = _output()
     _put(output, 0, 0, 0, probability=0.4)
-    assert len(_read(output)) == 0
     _put(output, 0, 11, 15, probability=0.7)
-    assert len(_read(output)) == 1
+    assert _read(output)["probability"].tolist() == pytest.approx([0.4, 0.7])
 
 
-def test_what_is_below_the_threshold_is_not_reported() -> None:
+def test_what_is_next_to_impossible_is_no_candidate() -> None:
     output = _output()
-    _put(output, 0, 5, 5, probability=0.59)
-    assert len(_read(output, threshold=0.6)) == 0
-    assert len(_read(output, threshold=0.5)) == 1
+    _put(output, 0, 5, 5, probability=0.9 * LEAST_PROBABILITY)
+    assert len(_read(output)) == 0
+    _put(output, 0, 5, 6, probability=0.2 * LEAST_PROBABILITY, dx=-0.8)
+    assert len(_read(output)) == 1  # together they are
+
+
+def test_neighbours_that_agree_give_their_mean_by_probability_and_precision() -> None:
+    output = _output()
+    _put(output, 0, 5, 5, probability=0.6, dx=0.4, sigma_x=0.1, sigma_y=0.1)
+    _put(output, 0, 5, 6, probability=0.3, dx=-0.3, sigma_x=0.2, sigma_y=0.2)
+    (row,) = _read(output)
+    shares = np.array([0.6 / 0.01, 0.3 / 0.04])
+    shares /= shares.sum()
+    assert row["x_nm"] == pytest.approx(shares @ [540, 570])
+    assert row["precision_nm"] == pytest.approx(100 * np.sqrt(shares @ [0.01, 0.04]))
 
 
 def test_rows_are_sorted_by_frame_then_y_then_x() -> None:
@@ -100,7 +110,7 @@ def test_a_frame_gives_the_same_rows_alone_and_among_others() -> None:
     output = rng.random((4, len(EMITTER_CHANNELS), 16, 16), np.float32)
     together = _read(output)
     alone = [
-        to_localizations(output[[frame]], np.array([100 + frame]), camera=_CAMERA, pixel_size_nm=100.0, threshold=0.6)
+        to_candidates(output[[frame]], np.array([100 + frame]), camera=_CAMERA, pixel_size_nm=100.0)
         for frame in range(4)
     ]
     assert len(together) > 20

@@ -12,11 +12,11 @@ from pydantic import ValidationError
 from cellstorm.acquisitions import AcquisitionSettings
 from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import Chunk
-from cellstorm.emitters import to_localizations
+from cellstorm.emitters import to_candidates
 from cellstorm.generator import EMITTER_CHANNELS, GeneratorSpec, MiddleFrame
 from cellstorm.localizations import Localizations
 from cellstorm.pipeline import localize_counts
-from cellstorm.readout import READOUTS, read_out
+from cellstorm.readout import READOUTS, choose, read_out
 
 _BASE: dict[str, Any] = {
     "name": "test",
@@ -59,13 +59,17 @@ def test_every_kind_of_output_has_its_readout() -> None:
     assert set(READOUTS) == {"emitters", "map", "frames", "counts"}
 
 
-def test_emitters_are_read_as_ever() -> None:
+def test_of_emitters_all_candidates_are_read_and_some_chosen() -> None:
     output = np.random.default_rng(1).random((3, len(EMITTER_CHANNELS), 16, 16), np.float32)
-    expected = to_localizations(
-        output, np.arange(3), camera=DEFAULT_CAMERA, pixel_size_nm=100.0, threshold=_BASE["threshold"]
-    )
-    assert len(expected) > 20
-    assert _read(output, _spec()).tobytes() == expected.tobytes()
+    candidates = to_candidates(output, np.arange(3), camera=DEFAULT_CAMERA, pixel_size_nm=100.0)
+    assert _read(output, _spec()).tobytes() == candidates.tobytes()
+    chosen = choose(candidates, np.arange(3), spec=_spec(), frame_pixels=256)
+    assert 20 < len(chosen) < len(candidates)
+
+
+def test_what_is_read_of_all_else_is_chosen() -> None:
+    rows = _read(_frame((10, 12, 1000.0), (20, 33, 300.0)), _COUNTS)
+    assert choose(rows, np.arange(1), spec=_COUNTS, frame_pixels=256) is rows
 
 
 def test_a_maps_pixels_are_counted_in_camera_pixels() -> None:

@@ -13,7 +13,7 @@ import pytest
 from cellstorm.errors import InvalidSetting
 from cellstorm_models.clips import CLIP_SIDE_PX, make_clip
 from cellstorm_models.compression import Compression, write_mp4
-from cellstorm_models.recorded_clips import MixedClips, stretches
+from cellstorm_models.recorded_clips import MixedClips, Stretch, recorded_clip, stretches
 from cellstorm_models.simulation import Recording, SimulationConfig, simulate
 
 _FRAMES = 60
@@ -52,6 +52,18 @@ def test_half_of_the_clips_are_simulated_and_half_are_of_the_recording(filmed: t
     assert abs(np.median(clip.counts) - np.median(filmed[1].counts)) < 4
     assert clip.emitters[:, 1:3].min() >= -0.5
     assert clip.emitters[:, 1:3].max() < CLIP_SIDE_PX
+
+
+def test_labels_are_moved_by_as_much_as_they_are_said_to_err() -> None:
+    rng = np.random.default_rng(1)
+    emitters = np.zeros((4000, 6), np.float32)
+    emitters[:, 1:3] = rng.uniform(20, CLIP_SIDE_PX - 20, (len(emitters), 2))
+    precision = np.where(np.arange(len(emitters)) < 2000, 0.05, 0.5).astype(np.float32)
+    counts = np.zeros((8, CLIP_SIDE_PX, CLIP_SIDE_PX), np.uint8)
+    clip = recorded_clip((Stretch(counts, emitters, precision),), seed=1, number=2)
+    moved = (clip.emitters[:, 1:3] - emitters[:, 1:3]).std(axis=1).reshape(2, 2000)
+    spread = np.sqrt(2 * (moved**2).mean(axis=1))  # of two values about their own mean
+    assert spread == pytest.approx([0.05, 0.5], rel=0.05)
 
 
 def test_a_clip_of_a_recording_is_the_same_in_another_process(filmed: tuple[Path, Recording]) -> None:
