@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cellstorm.acquisitions import AcquisitionSettings
+from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD, AcquisitionSettings
 from cellstorm.errors import InvalidSetting, NotAllowed
 from cellstorm.settings import Settings
 
@@ -31,7 +31,10 @@ CameraOption = Annotated[
 Threshold = Annotated[
     float | None,
     typer.Option(
-        "--threshold", min=0.001, max=0.999, help="Of the generator's probability; else the one it was published with."
+        "--threshold",
+        min=LEAST_THRESHOLD,
+        max=MOST_THRESHOLD,
+        help="Of the probability; else the generator's own, by what the video shows.",
     ),
 ]
 FrameRate = Annotated[

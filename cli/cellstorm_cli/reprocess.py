@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from cellstorm.acquisitions import Acquisition, State
-from cellstorm.comparison import Comparison
+from cellstorm.comparison import CommonComparison
 from cellstorm.errors import InvalidVideo
 from cellstorm.results.folder import check_folder
 from cellstorm_cli import options
@@ -49,7 +49,7 @@ def reprocess(
 
 def _reprocess(
     client: Client, acquisition_id: str, changes: dict[str, object], out: Path | None
-) -> tuple[Acquisition, Comparison]:
+) -> tuple[Acquisition, CommonComparison]:
     created = client.reprocess(acquisition_id, changes)
     made = client.wait(created.id, timeout_s=_PATIENCE_S)
     if made.state is not State.FINISHED:

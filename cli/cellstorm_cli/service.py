@@ -14,7 +14,7 @@ from typing import Annotated, Final
 import httpx
 import typer
 
-from cellstorm.errors import Busy, StoreUnavailable
+from cellstorm.errors import Busy, InvalidSetting, StoreUnavailable
 from cellstorm.logs import configure_logs
 from cellstorm.settings import Settings
 from cellstorm.store import Store
@@ -185,6 +185,8 @@ def _start_redis(supervisor: Supervisor, folder: Path, socket: Path, log_file: P
 def _with_free_ports(settings: Settings) -> Settings:
     port = settings.port or free_port()
     https_port = free_port() if settings.https_port == 0 else settings.https_port
+    if port == https_port:
+        raise InvalidSetting(f"--port and --https-port are both {port}; choose two, or --http to do without HTTPS")
     if not is_free(settings.host, port):
         raise Busy(f"port {port} is taken; choose another --port, or stop what listens there")
     if https_port is not None and not is_free(settings.https_host, https_port):

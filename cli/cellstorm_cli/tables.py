@@ -11,16 +11,17 @@ import typer
 from pydantic import ValidationError
 
 from cellstorm.analysis.selection import Selection
-from cellstorm.comparison import check_comparable, draw_both
-from cellstorm.comparison import compare as compare_tables
+from cellstorm.comparison import Part, check_comparable, compare_parts, draw_both
 from cellstorm.errors import InvalidInput, InvalidSetting
 from cellstorm.reconstruction import MAX_OUTPUT_PIXELS, Method, Reconstruction, default_output_pixel_nm
 from cellstorm.rendering import DEFAULT_PERCENTILE, Colormap, annotated_png, difference_png
 from cellstorm.results import images, omezarr
-from cellstorm.results.folder import TABLE_HDF5
+from cellstorm.results.folder import FOLDER_NAMES, REPORT, TABLE_HDF5
 from cellstorm.results.formats import SUFFIXES, TableFile, TableFormat, cropped, write_table
 from cellstorm.results.images import Depth
+from cellstorm.results.report import Report
 from cellstorm.results.tables import read_table
+from cellstorm.roi import RegionOfInterest
 from cellstorm.scene import Scene
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM, inside, read_truth
 from cellstorm.scoring import score as score_table
@@ -173,15 +174,16 @@ def compare(
     else:
         one, two = (load(Path(each), pixel_size) for each in (first, second))
         check_comparable(one.info.pixel_size_nm, two.info.pixel_size_nm)
-        result = compare_tables(one.localizations, two.localizations, tolerance)
-        picture = None if difference is None else _difference(one, two)
+        parts = _parts((Path(first), one), (Path(second), two))
+        result = compare_parts(*parts, one.info.pixel_size_nm, tolerance)
+        picture = None if difference is None else difference_png(*draw_both(*parts, one.info.pixel_size_nm))
     if difference is not None and picture is not None:
         difference.write_bytes(picture)
     tell_comparison(result, json=json)
 
 
 def load(path: Path, pixel_size_nm: float | None) -> TableFile:
-    """The table in a file, or in a result folder.
+    """The table in a file, or in a result folder, whose report tells the pixel size where the table does not.
 
     Raises
     ------
@@ -189,6 +191,9 @@ def load(path: Path, pixel_size_nm: float | None) -> TableFile:
         If it cannot be read.
     """
     file = path / TABLE_HDF5 if path.is_dir() else path
+    report = _report_of(path)
+    if pixel_size_nm is None and report is not None:
+        pixel_size_nm = report.pixel_size_nm
     return TableFile.of_imported(file.name, read_table(file, pixel_size_nm))
 
 
@@ -209,7 +214,29 @@ def selection(chosen: dict[str, str | None], *, drift: bool, linked: bool) -> Se
         raise InvalidSetting(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
 
 
-def _difference(one: TableFile, two: TableFile) -> bytes:
-    width_px, height_px = (max(getattr(each.info, side) for each in (one, two)) for side in ("width_px", "height_px"))
-    both = draw_both(one.localizations, two.localizations, width_px, height_px, one.info.pixel_size_nm)
-    return difference_png(*both)
+def _report_of(path: Path) -> Report | None:
+    """Of a result folder, or of the one that a table lies in; None of any other table, and of another version's folder."""
+    report = path / REPORT if path.is_dir() else path.with_name(REPORT)
+    if not report.is_file() or not (path.is_dir() or path.name in FOLDER_NAMES):
+        return None
+    try:
+        return Report.model_validate_json(report.read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _parts(first: tuple[Path, TableFile], second: tuple[Path, TableFile]) -> tuple[Part, Part]:
+    """Where both were looked for, as their reports tell; without these, all of one field."""
+    tables = [table for _, table in (first, second)]
+    reports = [report for path, _ in (first, second) if (report := _report_of(path)) is not None]
+    if len(reports) == len(tables):
+        asked = [None if report.settings is None else report.settings.frames for report in reports]
+        one, two = (
+            Part(table.localizations, report.roi, frames)
+            for table, report, frames in zip(tables, reports, asked, strict=True)
+        )
+        return one, two
+    width, height = (max(getattr(each.info, side) for each in tables) for side in ("width_px", "height_px"))
+    field = RegionOfInterest.model_construct(x=0, y=0, width=width, height=height)  # may be smaller than a region
+    one, two = (Part(table.localizations, field) for table in tables)
+    return one, two

@@ -19,7 +19,7 @@ from cellstorm.acquisitions import (
     Priority,
 )
 from cellstorm.batches import Batch, BatchDetail, CreatedBatch, NewBatch
-from cellstorm.comparison import Comparison
+from cellstorm.comparison import CommonComparison
 from cellstorm.errors import Busy
 from cellstorm.localizations import Localizations
 from cellstorm.sources.packing import sendable
@@ -193,11 +193,14 @@ class Client:
         answer = self.request("POST", path, json=dict(changes), headers=_once(idempotency_key))
         return CreatedAcquisition.model_validate(answer.json())
 
-    def compare(self, acquisition_id: str, other_id: str, *, tolerance_nm: float | None = None) -> Comparison:
-        """What two acquisitions of the same video have found in common, as far apart as `tolerance_nm`."""
+    def compare(self, acquisition_id: str, other_id: str, *, tolerance_nm: float | None = None) -> CommonComparison:
+        """What two acquisitions of the same video have found in common, as far apart as `tolerance_nm`.
+
+        Of the region and frames that both have; `roi` and `frames` tell which, where they are not the same.
+        """
         params = {} if tolerance_nm is None else {"tolerance_nm": tolerance_nm}
         answer = self.request("GET", _comparison(acquisition_id, other_id), params=params)
-        return Comparison.model_validate(answer.json())
+        return CommonComparison.model_validate(answer.json())
 
     def difference(self, acquisition_id: str, other_id: str) -> bytes:
         """Both images in one, as a PNG: orange is what only the first shows, blue the second."""

@@ -9,8 +9,10 @@ from typing import Annotated, Final
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from cellstorm.camera import Camera
+from cellstorm.emitters import LEAST_PROBABILITY
 from cellstorm.errors import FrameSizeChanged, InvalidSetting, WrongState
 from cellstorm.gaps import Gap
+from cellstorm.generator import GeneratorSpec
 from cellstorm.roi import RegionOfInterest
 
 
@@ -149,6 +151,12 @@ CameraSetting = Annotated[Camera, _from_text(Camera)]
 FramesSetting = Annotated[FrameRange, _from_text(FrameRange), PlainSerializer(str)]
 
 
+LEAST_THRESHOLD: Final = LEAST_PROBABILITY
+"""Of a probability: what is less likely is no candidate."""
+MOST_THRESHOLD: Final = 0.999
+"""Above it next to nothing is reported, whatever the video shows."""
+
+
 class AcquisitionSettings(BaseModel):
     """What may be chosen for an acquisition; the same on the command line, in HTTP and in reports."""
 
@@ -174,9 +182,9 @@ class AcquisitionSettings(BaseModel):
     )
     threshold: float | None = Field(
         default=None,
-        gt=0,
-        lt=1,
-        description="Of the generator's probability; null for the one that it was published with.",
+        ge=LEAST_THRESHOLD,
+        le=MOST_THRESHOLD,
+        description="Of the probability; null for the generator's own, which for `default` is chosen by what the video shows.",
     )
 
 
@@ -204,6 +212,10 @@ class Acquisition(BaseModel):
     paused: bool = Field(default=False, description="Nothing of it is localized until it is resumed.")
     priority: Priority = Priority.NORMAL
     batch_id: str | None = Field(default=None, description="The batch that it belongs to.")
+    reprocessed_from: str | None = Field(default=None, description="The acquisition whose kept video it is made of.")
+    generator: GeneratorSpec | None = Field(
+        default=None, description="As it was when the acquisition was opened; null of very old ones."
+    )
     created_at: datetime
     frame_width: int | None = Field(description="Null until the first frame.")
     frame_height: int | None

@@ -48,6 +48,8 @@ class ChunkCutter:
         The timestamp whose time is 0 s; without it the first key frame's.
     quarter_turns
         Counterclockwise, of every frame, as a file's display matrix asks for.
+    first_chunk_frames
+        From so many frames on a key frame ends the first chunk: a phone's is short, so that its image begins soon.
     trust_marks
         Whether frame marks in the stream are to be believed: those of a file are (the gateway wrote them), a phone's not.
     """
@@ -60,12 +62,14 @@ class ChunkCutter:
         first_timestamp: int | None = None,
         trust_marks: bool = False,
         quarter_turns: int = 0,
+        first_chunk_frames: int = MIN_CHUNK_FRAMES,
     ) -> None:
         self._next_frame = first_frame
         self._next_chunk = first_chunk
         self._first_timestamp = first_timestamp
         self._trust_marks = trust_marks
         self._quarter_turns = quarter_turns
+        self._least_frames = first_chunk_frames
         self._parameter_sets = ParameterSets()
         self._sequence: SequenceParameters | None = None
         self._open: OpenChunk | None = None
@@ -218,7 +222,7 @@ class ChunkCutter:
         """Whether a key frame begins a new chunk; in a kept video it does where it did when the video was received."""
         if not chunk.is_whole or isinstance(chunk, RecutChunk):
             return True
-        return mark is not None if self._follows_marks else chunk.frame_count >= MIN_CHUNK_FRAMES
+        return mark is not None if self._follows_marks else chunk.frame_count >= self._least_frames
 
     def _continue_group(self, picture: _Picture, _mark: FrameMark | None, lost: int) -> list[CutChunk]:
         """Between key frames."""
@@ -245,6 +249,7 @@ class ChunkCutter:
     def _close(self, chunk: OpenChunk) -> list[CutChunk]:
         chunks = chunk.close()
         self._next_frame = chunk.next_frame
+        self._least_frames = MIN_CHUNK_FRAMES
         self._open = None
         return chunks
 

@@ -1,8 +1,9 @@
-"""What a viewer hears over WebSocket: JSON texts told apart by `kind`, and binary messages of localizations.
+"""What a viewer hears: JSON texts told apart by `kind`, and binary messages of localizations.
 
 On joining: `Opening`, a binary snapshot of the first rows, the others in binary deltas, `Progress`. Then binary deltas,
 each followed by `Progress`, until `Closing`. Rows come in one order for all viewers, and no message holds more than
-PART_ROWS of them: whoever is slow is behind, and misses nothing but progress that is out of date.
+PART_ROWS of them: whoever is slow is behind, and misses nothing but progress that is out of date. A WebSocket sends all of
+it; an HTTP answer what comes up to the first `Progress`, as one body (`framed`).
 
 A binary message is a header of 32 bytes, then its columns one after another (WIRE_COLUMNS); all little-endian:
 
@@ -19,6 +20,7 @@ A binary message is a header of 32 bytes, then its columns one after another (WI
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -41,6 +43,7 @@ _EXACT: Final = ("frame", "x_nm", "y_nm")
 
 _MAGIC: Final = b"CSL2"
 _HEADER: Final = struct.Struct("<4sB3x6I")
+_LENGTH: Final = struct.Struct("<I")
 
 
 class WireColumn(NamedTuple):
@@ -146,6 +149,30 @@ class BinaryMessage(NamedTuple):
             table[name] = _unpacked(column) if dtype == BFLOAT16 else column
             offset += column.nbytes
         return cls(kind, table, *places)
+
+
+def framed(message: str | bytes) -> bytes:
+    """With its length before it (uint32, little-endian): a body holds such messages one after another."""
+    data = message.encode() if isinstance(message, str) else message
+    return _LENGTH.pack(len(data)) + data
+
+
+def unframed(body: bytes) -> Iterator[str | bytes]:
+    """The messages of a body: a binary one begins with b"CSL2", a JSON text with a brace.
+
+    Raises
+    ------
+    ValueError
+        If the body ends within a message.
+    """
+    place = 0
+    while place < len(body):
+        start = place + _LENGTH.size
+        place = start + (_LENGTH.unpack_from(body, place)[0] if start <= len(body) else _LENGTH.size)
+        if place > len(body):
+            raise ValueError("a body of messages that was cut short")
+        data = body[start:place]
+        yield data if data.startswith(_MAGIC) else data.decode()
 
 
 def as_sent(table: Localizations) -> Localizations:

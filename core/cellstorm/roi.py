@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from cellstorm.errors import InvalidSetting
 
 DEFAULT_SIDE: Final = 512
+LEAST_SIDE: Final = 8
 
 
 class RegionOfInterest(BaseModel):
@@ -18,8 +19,8 @@ class RegionOfInterest(BaseModel):
 
     x: int = Field(ge=0)
     y: int = Field(ge=0)
-    width: int = Field(ge=8)
-    height: int = Field(ge=8)
+    width: int = Field(ge=LEAST_SIDE)
+    height: int = Field(ge=LEAST_SIDE)
 
     @classmethod
     def parse(cls, text: str) -> Self:
@@ -35,7 +36,7 @@ class RegionOfInterest(BaseModel):
             return cls(x=x, y=y, width=width, height=height)
         except ValueError as error:  # pydantic's ValidationError is one
             raise InvalidSetting(
-                f"region of interest {text!r} must be X,Y,W,H in pixels, W and H at least 8"
+                f"region of interest {text!r} must be X,Y,W,H in pixels, W and H at least {LEAST_SIDE}"
             ) from error
 
     @classmethod

@@ -219,6 +219,16 @@ async def require_on_acquisition(services: Services, caller: Caller, right: Righ
     caller.require(right, acquisition_id)
 
 
+async def may_still_watch(services: Services, connection: HTTPConnection, acquisition_id: str) -> bool:
+    """Whether who opened a connection that stays open would be let in again: he may have left, or his time be over."""
+    token = bearer(connection)
+    if token is not None:
+        caller: Caller | None = await caller_with_token(services, token)
+    else:
+        caller = await caller_with_cookie(services, connection)
+    return caller is not None and caller.may("watch", acquisition_id)
+
+
 MEMBERS_ONLY: Final = Depends(NeedsOnServer("film"))
 """For who may open acquisitions."""
 SPECTATORS_ONLY: Final = Depends(NeedsOnServer("watch"))

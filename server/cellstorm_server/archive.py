@@ -53,6 +53,7 @@ _DESCRIPTION: Final = TypeAdapter(dict[str, JsonValue])
 _TIMES: Final = ("started_at", "newest_received_at", "last_commit_at")
 _FACTS_ASKED: Final = (*_TIMES, "source", "camera_report", "next_frame", "generator", "reprocessed_from")
 _KEPT_COUNTERS: Final = {
+    "reprocessed_from",
     "frame_width",
     "frame_height",
     "roi",

@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import Final, cast
 
@@ -230,6 +230,7 @@ class Followers:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self._followers: dict[str, Follower] = {}
+        self._places = 0
         self.is_closed = False
 
     @property
@@ -256,18 +257,24 @@ class Followers:
             self._followers[acquisition_id] = Follower(acquisition_id, self._sources)
         return self._followers[acquisition_id]
 
-    def require_place(self) -> None:
-        """Nothing, if there is a place for another viewer.
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """A viewer's place, for as long as the context lasts: taken at once, before anything of the acquisition is read.
 
         Raises
         ------
         Busy
-            Otherwise.
+            If there is none.
         """
         if self.is_closed:
             raise Busy("the server is about to stop; try again in a minute")
-        if self.viewers >= MAX_VIEWERS:
+        if self._places >= MAX_VIEWERS:
             raise Busy("too many viewers are watching; try again in a minute")
+        self._places += 1
+        try:
+            yield
+        finally:
+            self._places -= 1
 
     def drop_idle(self, idle_s: float = IDLE_S) -> None:
         """Forget what nobody watches and nobody has asked for of late."""

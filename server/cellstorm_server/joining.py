@@ -166,25 +166,25 @@ async def _require(services: Services, caller: Caller, grant: Grant) -> None:
 
 
 async def _admitted(services: Services, key: Key, request: Request) -> Mapping[Grant, float]:
-    """What the key opens, and until when. Wrong ones are counted before they are tried, right ones forgiven."""
-    address = _address(request)
-    if await asyncio.to_thread(services.grants.count_try, "keys", address) > _WRONG_TRIES:
-        raise TooManyTries("too many wrong codes came from here; wait a minute, then scan or type the code again")
+    """What the key opens, and until when. Codes alone are limited: nobody finds one of a token's 256 bits by trying."""
     if key.code is not None:
-        gained = await _by_code(services, key.code)
+        gained = await _by_code(services, key.code, _address(request))
     else:
         gained = dict((await caller_with_token(services, key.token or "")).grants)
         if not gained:
             raise NotAllowed("the token opens nothing here; open the link that came with it again")
-    await asyncio.to_thread(services.grants.forgive_try, "keys", address)
     now = time.time()
     return {grant: min(now + grant.lifetime_s, end) for grant, end in gained.items()}
 
 
-async def _by_code(services: Services, code: str) -> dict[Grant, float]:
+async def _by_code(services: Services, code: str, address: str) -> dict[Grant, float]:
+    """Wrong ones are counted before they are tried, right ones forgiven."""
+    if await asyncio.to_thread(services.grants.count_try, "keys", address) > _WRONG_TRIES:
+        raise TooManyTries("too many wrong codes came from here; wait a minute, then scan or type the code again")
     invitation = await asyncio.to_thread(services.grants.spend, as_meant(code))
     if invitation is None:
         raise NotAllowed("the code is wrong, used up or too old; scan the one that is shown now")
+    await asyncio.to_thread(services.grants.forgive_try, "keys", address)
     return {invitation.grant: math.inf if invitation.grant_ends_at is None else invitation.grant_ends_at}
 
 

@@ -14,6 +14,7 @@ from fastapi import FastAPI
 
 from cellstorm.errors import InvalidSetting
 from cellstorm.settings import Settings
+from cellstorm_server import stun
 from cellstorm_server.app import check, create_app, say_farewell
 from cellstorm_server.https import HttpsListener, listen
 from cellstorm_server.patience import ImpatientProtocol
@@ -40,6 +41,7 @@ class _Server(uvicorn.Server):
         self._https = https
         self._listener: HttpsListener | None = None
         self._renewing: asyncio.Task[None] | None = None
+        self._stun: list[asyncio.DatagramTransport] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -47,13 +49,26 @@ class _Server(uvicorn.Server):
             listener, tls = self._https
             self._listener = HttpsListener(listener, tls.context, self._protocol)
             self._renewing = asyncio.create_task(_keep_fresh(tls), name="certificate")
+        await self._answer_stun()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         await say_farewell(self._app)
+        for answering in self._stun:
+            answering.close()
         if self._listener is not None and self._renewing is not None:
             self._renewing.cancel()
             await self._listener.close()
         await super().shutdown(sockets)
+
+    async def _answer_stun(self) -> None:
+        """Where HTTP is answered, and at the same numbers."""
+        listeners = [listener for server in self.servers for listener in server.sockets]
+        if self._https is not None:
+            listeners.append(self._https[0])
+        for listener in listeners if self.started else ():
+            host, port, *_ = listener.getsockname()
+            if (answering := await stun.listen(host, port)) is not None:
+                self._stun.append(answering)
 
     def _protocol(self) -> asyncio.Protocol:
         return ImpatientProtocol(

@@ -11,14 +11,13 @@ from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Query, Request, Response, status
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from cellstorm import mp4
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings, CreatedAcquisition, State
 from cellstorm.analysis.selection import Selection
-from cellstorm.comparison import Comparison, check_comparable, compare, draw_both, in_frame_coordinates
+from cellstorm.comparison import CommonComparison, Part, check_comparable, compare_parts, draw_both
 from cellstorm.errors import CellstormError, InvalidSetting, WrongState
-from cellstorm.localizations import Localizations
 from cellstorm.rendering import difference_png
 from cellstorm.results.folder import VIDEO
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM
@@ -31,7 +30,12 @@ from cellstorm_server.services import Current, Services
 
 router = APIRouter(prefix="/acquisitions/{acquisition_id}", tags=["reprocessing"])
 
-_MAX_SIDE_PX: Final = 8192
+_AsOfNew = Annotated[
+    Any,  # checked with the other settings, so that all are refused in one manner
+    WithJsonSchema(
+        {"anyOf": [{"type": "string"}, {"type": "null"}], "description": "As of a new acquisition."},
+    ),
+]
 
 
 class Changes(BaseModel):
@@ -41,9 +45,9 @@ class Changes(BaseModel):
 
     name: str | None = None
     model: str | None = None
-    roi: Any = Field(default=None, description="As of a new acquisition.")
-    frames: Any = Field(default=None, description="As of a new acquisition.")
-    camera: Any = Field(default=None, description="As of a new acquisition.")
+    roi: _AsOfNew = None
+    frames: _AsOfNew = None
+    camera: _AsOfNew = None
     threshold: float | None = Field(default=None, description="Of the generator's probability.")
     pixel_size_nm: float | None = None
 
@@ -94,6 +98,7 @@ async def _made_again(
     services: Services, old: Acquisition, settings: AcquisitionSettings, ticket: Ticket
 ) -> tuple[Acquisition, str]:
     """The new acquisition, with the video of the old one; and a token that opens it."""
+    _check_has_frames(old, settings)
     video = await asyncio.to_thread(_linked_video, services, old.id, old.state)
     try:
         made, token = await create_acquisition(services, settings, Plan(ticket))
@@ -112,6 +117,15 @@ async def _made_again(
     return await asyncio.to_thread(services.store.get, made.id), token
 
 
+def _check_has_frames(old: Acquisition, settings: AcquisitionSettings) -> None:
+    """One that failed may have more frames than were received."""
+    frame_count = old.frames_received + old.frames_lost
+    if old.state is State.FINISHED and settings.frames is not None and settings.frames.start >= frame_count:
+        raise InvalidSetting(
+            f"frames: the recording has no frames {settings.frames}: it ends at {frame_count}; choose earlier ones"
+        )
+
+
 class Tolerance(BaseModel):
     """How far apart two localizations of one molecule may be."""
 
@@ -127,18 +141,24 @@ async def compare_acquisitions(
     caller: CurrentCaller,
     services: Current,
     wanted: Annotated[Tolerance, Query()],
-) -> Comparison:
-    """What two acquisitions of the same video have found in common; first is the one that stands first in the path."""
+) -> CommonComparison:
+    """What two acquisitions of the same video have found in common; first is the one that stands first in the path.
+
+    Where one has a part of the other's region or frames, what lies in that of both is compared alone; the answer's `roi`
+    and `frames` tell what it is.
+    """
     first, second = await _both(services, caller, acquisition_id, other_id)
     async with services.renders.place():
-        return await asyncio.to_thread(compare, *_tables(first, second), wanted.tolerance_nm)
+        return await asyncio.to_thread(
+            compare_parts, _part(first), _part(second), first.info.pixel_size_nm, wanted.tolerance_nm
+        )
 
 
 @router.get("/compare/{other_id}/difference.png", response_class=Response)
 async def difference_image(
     acquisition_id: AcquisitionId, other_id: str, caller: CurrentCaller, services: Current
 ) -> Response:
-    """Both images in one: where only the first is bright it is orange, the second blue, both grey."""
+    """Both images in one, all of both: where only the first is bright it is orange, the second blue, both grey."""
     first, second = await _both(services, caller, acquisition_id, other_id)
     async with services.renders.place():
         png = await asyncio.to_thread(lambda: difference_png(*_images(first, second)))
@@ -155,29 +175,14 @@ async def _both(
     return first, second
 
 
-def _tables(first: Selected, second: Selected) -> tuple[Localizations, Localizations]:
-    """In the coordinates of the whole frame; of the same region, as they are."""
-    regions = [each.view.acquisition.roi for each in (first, second)]
-    if regions[0] == regions[1]:
-        return first.table, second.table
-    moved = [
-        in_frame_coordinates(each.table, roi, each.info.pixel_size_nm)
-        for each, roi in zip((first, second), regions, strict=True)
-        if roi is not None
-    ]
-    return moved[0], moved[1]
+def _part(selected: Selected) -> Part:
+    acquisition = selected.view.acquisition
+    assert acquisition.roi is not None  # no table without
+    return Part(selected.table, acquisition.roi, acquisition.settings.frames)
 
 
 def _images(first: Selected, second: Selected) -> tuple[NDArray[Any], NDArray[Any]]:
-    regions = [each.view.acquisition.roi for each in (first, second)]
-    info = first.info
-    width_px, height_px = info.width_px, info.height_px
-    if regions[0] != regions[1]:
-        width_px, height_px = (
-            min(_MAX_SIDE_PX, max(roi.x + roi.width for roi in regions if roi is not None)),
-            min(_MAX_SIDE_PX, max(roi.y + roi.height for roi in regions if roi is not None)),
-        )
-    return draw_both(*_tables(first, second), width_px, height_px, info.pixel_size_nm)
+    return draw_both(_part(first), _part(second), first.info.pixel_size_nm)
 
 
 def _linked_video(services: Services, acquisition_id: str, state: State) -> Path:

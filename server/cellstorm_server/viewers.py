@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import zlib
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -56,6 +56,25 @@ class View:
         return localizations.concatenate(c.table for c in sorted(self.commits, key=lambda commit: commit.chunk))
 
 
+class _Index:
+    """What all messages of one view need to know of its commits, gone through once."""
+
+    def __init__(self, view: View) -> None:
+        self._commits = view.commits
+        self._starts = list(accumulate((len(commit.table) for commit in view.commits), initial=0))
+        self.frames_processed = sum(commit.frame_count for commit in view.commits)
+        self.end_frame = max((commit.end_frame for commit in view.commits), default=0)
+
+    def table(self, first_row: int, end_row: int) -> Localizations:
+        """Rows `first_row` to `end_row` - 1."""
+        first = max(0, bisect_right(self._starts, first_row) - 1)
+        end = bisect_left(self._starts, end_row, lo=first)
+        return localizations.concatenate(
+            commit.table[max(0, first_row - start) : end_row - start]
+            for commit, start in zip(self._commits[first:end], self._starts[first:end], strict=False)
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Wish:
     """Which rows a viewer needs.
@@ -78,6 +97,7 @@ class Parts:
 
     def __init__(self) -> None:
         self._made: OrderedDict[tuple[int, int, int], asyncio.Task[bytes]] = OrderedDict()
+        self._indexed: tuple[View, _Index] | None = None
 
     async def message(self, view: View, kind: int, first_row: int) -> tuple[bytes, int]:
         """The message that begins with this row, and the row that follows it."""
@@ -85,29 +105,25 @@ class Parts:
         end_row = min(view.rows, (first_row // PART_ROWS + 1) * PART_ROWS)
         key = (kind, first_row, end_row)
         if key not in self._made:
-            self._made[key] = asyncio.create_task(asyncio.to_thread(_message, view, kind, first_row, end_row))
+            self._made[key] = asyncio.create_task(asyncio.to_thread(self._message, view, kind, first_row, end_row))
             while len(self._made) > _SHARED_MESSAGES:
                 self._made.popitem(last=False)
         return await asyncio.shield(self._made[key]), end_row
 
-
-def _message(view: View, kind: int, first_row: int, end_row: int) -> bytes:
-    starts = list(accumulate((len(commit.table) for commit in view.commits), initial=0))
-    chosen = range(max(0, bisect_right(starts, first_row) - 1), len(view.commits))
-    tables = (
-        view.commits[n].table[max(0, first_row - starts[n]) : end_row - starts[n]]
-        for n in chosen
-        if starts[n] < end_row
-    )
-    return BinaryMessage(
-        kind=kind,
-        table=localizations.concatenate(tables),
-        frames_processed=sum(commit.frame_count for commit in view.commits),
-        end_frame=max((commit.end_frame for commit in view.commits), default=0),
-        first_row=first_row,
-        total_rows=max(view.rows, view.acquisition.localizations),
-        history=view.history,
-    ).to_bytes()
+    def _message(self, view: View, kind: int, first_row: int, end_row: int) -> bytes:
+        indexed = self._indexed  # another thread may replace it
+        if indexed is None or indexed[0] is not view:
+            indexed = self._indexed = view, _Index(view)
+        _, index = indexed
+        return BinaryMessage(
+            kind=kind,
+            table=index.table(first_row, end_row),
+            frames_processed=index.frames_processed,
+            end_frame=index.end_frame,
+            first_row=first_row,
+            total_rows=max(view.rows, view.acquisition.localizations),
+            history=view.history,
+        ).to_bytes()
 
 
 class Viewer:
@@ -116,6 +132,7 @@ class Viewer:
     def __init__(self, wish: Wish) -> None:
         self._wish = wish
         self._next_row: int | None = None
+        self._rows_on_joining = 0
         self._told: Acquisition | None = None
         self._changed = asyncio.Event()
         self._reason: Reason | None = None
@@ -133,7 +150,10 @@ class Viewer:
     async def messages(
         self, view: Callable[[], View], told: Callable[[], Acquisition], parts: Parts
     ) -> AsyncIterator[Outgoing]:
-        """What the viewer is to be sent: rows as of `view`, then the acquisition as `told`, whenever they change."""
+        """What the viewer is to be sent: rows as of `view`, then the acquisition as `told`, whenever they change.
+
+        The acquisition is first told when all rows have been sent that there were on joining, read by then or not.
+        """
         while True:
             self._changed.clear()
             now = view()
@@ -141,7 +161,7 @@ class Viewer:
             if message is not None:
                 yield message
                 continue
-            if told() is not self._told and self._next_row is not None:
+            if told() is not self._told and self._has_joined:
                 self._told = told()
                 yield Progress(acquisition=self._told).model_dump_json()
             elif self._reason is not None:
@@ -149,6 +169,12 @@ class Viewer:
                 return
             else:
                 await self._changed.wait()
+
+    @property
+    def _has_joined(self) -> bool:
+        if self._next_row is None:
+            return False
+        return self._next_row >= self._rows_on_joining or self._reason is not None
 
     async def _rows(self, view: View, parts: Parts) -> bytes | None:
         kind = DELTA
@@ -167,6 +193,7 @@ class Viewer:
     def _begin(self, view: View) -> tuple[int, int] | None:
         """Kind of the first message and its first row; None while that row has not been read."""
         wish, total = self._wish, max(view.rows, view.acquisition.localizations)
+        self._rows_on_joining = total
         if total and not view.commits and self._reason is None:
             return None
         if wish.rows and wish.history == view.history and wish.rows <= total:

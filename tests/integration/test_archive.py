@@ -111,6 +111,7 @@ def test_results_are_served_when_redis_no_longer_has_them(gateway: Gateway) -> N
 
 def test_finished_acquisitions_survive_the_loss_of_redis(gateway: Gateway) -> None:
     created = gateway.create(name="kept", roi="0,0,32,32")
+    gateway.store.set_fields(created["id"], reprocessed_from="another")
     gateway.commit(created["id"], star_localizations(50))
     gateway.http.post(f"{API}/{created['id']}/finish")
     before = gateway.wait_for(created["id"], "finished")
@@ -119,8 +120,9 @@ def test_finished_acquisitions_survive_the_loss_of_redis(gateway: Gateway) -> No
     gateway.start()
     address = f"{gateway.address}{API}/{created['id']}"
     after = gateway.http.get(address, headers=bearer(created["token"])).json()
-    for name in ("settings", "state", "created_at", "roi", "frames_processed", "localizations", "error"):
+    for name in ("settings", "generator", "state", "created_at", "roi", "frames_processed", "localizations", "error"):
         assert after[name] == before[name], name
+    assert after["reprocessed_from"] == "another"
     assert len(gateway.http.get(f"{address}/localizations.csv").text.splitlines()) == 51
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -18,7 +20,8 @@ from cellstorm.sources import open_source
 from cellstorm.store import Store
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.ingest.assembly import EncodedFrame
-from cellstorm_server.ingest.session import Intake
+from cellstorm_server.ingest.peer import Peer
+from cellstorm_server.ingest.session import FIRST_CHUNK_FRAMES, Intake, Session
 from cellstorm_server.library import Library
 from cellstorm_server.queueing import JobQueues, job_name
 from tests.fakes import encode_h264, numbered_frames
@@ -103,6 +106,46 @@ def test_the_kept_video_gives_the_chunks_that_were_stored(bench: Bench, tmp_path
     assert (acquisition.frames_received, acquisition.frames_lost, acquisition.frames_damaged) == (45, 0, 0)
     assert (acquisition.frame_width, acquisition.frame_height) == (96, 64)
     assert bench.queues.waiting() == {job_name(ID, n) for n in range(5)}
+
+
+class RecordedPhone:
+    """In place of a `Peer`: its frames come all at once; it notes how many had come when a key frame was asked for."""
+
+    def __init__(self, frames: Sequence[EncodedFrame]) -> None:
+        self._frames = frames
+        self._sent = 0
+        self.asked_after: list[int] = []
+        self.ended = asyncio.Event()
+
+    async def frames(self) -> AsyncIterator[EncodedFrame]:
+        for frame in self._frames:
+            self._sent += 1
+            yield frame
+
+    async def request_key_frame(self) -> None:
+        self.asked_after.append(self._sent)
+
+    async def close(self) -> None:
+        self.ended.set()
+
+
+def test_the_first_chunk_of_a_session_is_short_so_that_its_localizations_come_soon(
+    redis_url: str, tmp_path: Path
+) -> None:
+    bench = Bench(redis_url, tmp_path / "data", key_frame_interval_s=3600)
+
+    async def film() -> RecordedPhone:
+        phone = RecordedPhone([frame for frame, _ in frames_of(encode_h264(numbered_frames(40), group=5))])
+        session = Session("first", ID, cast(Peer, phone), bench.intake(), bench.store, bench.settings)
+        await phone.ended.wait()
+        await session.end("closed")
+        return phone
+
+    assert asyncio.run(film()).asked_after == [FIRST_CHUNK_FRAMES]
+    stored = bench.stored()
+    assert [chunk.header.frame_count for chunk in stored] == [5, 10, 10, 10, 5]
+    assert headers(stored) == headers(bench.kept(tmp_path))
+    bench.store.redis.close()
 
 
 def test_lost_frames_are_counted_alike_live_and_from_the_kept_video(bench: Bench, tmp_path: Path) -> None:

@@ -11,8 +11,9 @@ from typing import Any
 
 import httpx
 import pytest
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosedError, InvalidStatus
+from websockets.frames import CloseCode
+from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin
 
 from cellstorm_server.tokens import digest
@@ -48,6 +49,13 @@ def joined(gateway: Gateway, right: str, acquisition_id: str | None = None) -> I
         key = {"code": code(gateway, right, acquisition_id)["code"]}
         client.post(f"{API}/session", json=key).raise_for_status()
         yield client
+
+
+def watching(gateway: Gateway, acquisition_id: str, client: httpx.Client) -> ClientConnection:
+    """The live view, with the cookie that a browser has."""
+    address = f"ws{gateway.address.removeprefix('http')}{API}/acquisitions/{acquisition_id}/live"
+    headers = {"Cookie": f"cellstorm_session={client.cookies['cellstorm_session']}"}
+    return connect(address, additional_headers=headers, origin=Origin(gateway.address), proxy=None)
 
 
 def test_a_code_is_exchanged_for_a_cookie_that_no_script_and_no_other_site_can_use(gateway: Gateway) -> None:
@@ -126,6 +134,9 @@ def test_whoever_guesses_codes_is_made_to_wait(gateway: Gateway) -> None:
     check_problem(refused, 429, "too-many-tries")
     assert refused.headers["retry-after"] == "60"
     assert gateway.http.get(f"{API}/codes/{good}").json()["uses_left"] == 1
+    admitted = httpx.post(f"{gateway.address}{API}/session", json={"token": ADMIN_TOKEN})
+    assert admitted.status_code == 200  # nobody guesses a token, and whoever has it is let in
+    check_problem(httpx.post(f"{gateway.address}{API}/session", json={"code": good}), 429, "too-many-tries")
 
 
 def test_a_whole_class_may_join_from_one_address(gateway: Gateway) -> None:
@@ -150,6 +161,22 @@ def test_leaving_forgets_everything_and_again_is_no_error(gateway: Gateway) -> N
         assert "cellstorm_session" not in client.cookies
         client.cookies.set("cellstorm_session", cookie, domain="127.0.0.1")
         check_problem(client.get(f"{API}/session"), 401, "not-allowed")
+
+
+def test_whoever_has_left_does_not_go_on_watching(gateway: Gateway) -> None:
+    created = gateway.create()
+    with (
+        joined(gateway, "watch") as client,
+        joined(gateway, "watch") as other,
+        watching(gateway, created["id"], client) as leaves,
+        watching(gateway, created["id"], other) as stays,
+    ):
+        client.delete(f"{API}/session").raise_for_status()
+        with pytest.raises(ConnectionClosedError) as closed:
+            list(leaves)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == CloseCode.POLICY_VIOLATION
+        assert stays.ping().wait(10)
 
 
 def test_a_restart_of_the_gateway_lets_nobody_out(gateway: Gateway) -> None:

@@ -20,7 +20,7 @@ from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from cellstorm import localizations
-from cellstorm.messages import DELTA, SNAPSHOT, BinaryMessage, as_sent
+from cellstorm.messages import DELTA, SNAPSHOT, BinaryMessage, as_sent, unframed
 from cellstorm.results.tables import read_table
 from tests.fakes import star_localizations
 from tests.gateway import ADMIN_TOKEN, Gateway
@@ -107,6 +107,45 @@ def test_a_viewer_who_comes_back_is_sent_what_is_new_even_after_a_restart(gatewa
         after = receive_binary(viewer)
     assert (after.kind, after.first_row, after.total_rows) == (DELTA, 20, 25)
     np.testing.assert_array_equal(after.table, as_sent(star_localizations(5, seed=2)))
+
+
+def test_what_is_there_comes_as_one_answer_and_the_socket_goes_on_where_it_ends(gateway: Gateway) -> None:
+    created = gateway.create()
+    first, second = star_localizations(20_000, seed=1), star_localizations(5, seed=2)  # the first in three messages
+    gateway.commit(created["id"], first)
+    answer = gateway.http.get(f"{API}/{created['id']}/live").raise_for_status()
+    assert answer.headers["cache-control"] == "no-store"
+    opening, *parts, progress = unframed(answer.content)
+    assert (json.loads(opening)["kind"], json.loads(progress)["kind"]) == ("opening", "progress")
+    decoded = [BinaryMessage.from_bytes(part) for part in parts if isinstance(part, bytes)]
+    assert [part.kind for part in decoded] == [SNAPSHOT, DELTA, DELTA]
+    np.testing.assert_array_equal(localizations.concatenate(part.table for part in decoded), as_sent(first))
+    gateway.commit(created["id"], second)
+    address = f"{created['live_url']}?history={decoded[-1].history}&rows=20000"
+    with connect(address, additional_headers=bearer(created["token"]), proxy=None) as viewer:
+        receive_text(viewer)
+        new = receive_binary(viewer)
+    assert (new.kind, new.first_row) == (DELTA, 20_000)
+    np.testing.assert_array_equal(new.table, as_sent(second))
+
+
+def test_one_answer_too_holds_no_more_than_is_asked_for(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(20))
+    address = f"{API}/{created['id']}/live"
+    newest = list(unframed(gateway.http.get(address, params={"newest": 7}).content))[1]
+    assert isinstance(newest, bytes)
+    assert BinaryMessage.from_bytes(newest).first_row == 13
+    history = BinaryMessage.from_bytes(newest).history
+    nothing_new = unframed(gateway.http.get(address, params={"history": history, "rows": 20}).content)
+    assert [json.loads(text)["kind"] for text in nothing_new] == ["opening", "progress"]
+
+
+def test_whoever_may_not_watch_gets_no_answer_either(gateway: Gateway) -> None:
+    created = gateway.create()
+    address = f"{API}/{created['id']}/live"
+    check_problem(httpx.get(f"{gateway.address}{address}", trust_env=False), 401, "not-allowed")
+    check_problem(gateway.http.get(f"{API}/doesnotexist/live"), 404, "acquisition-not-found")
 
 
 def test_a_viewer_is_told_when_it_is_over(gateway: Gateway) -> None:

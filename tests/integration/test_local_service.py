@@ -15,7 +15,7 @@ import psutil
 import pytest
 from cryptography import x509
 
-from cellstorm.errors import Busy, RuntimeUnavailable
+from cellstorm.errors import Busy, InvalidSetting, RuntimeUnavailable
 from cellstorm.settings import Settings
 from cellstorm_cli.service import LocalService, local_service
 from cellstorm_server.certificates import fingerprint
@@ -71,6 +71,14 @@ def test_a_port_that_is_taken_is_told_before_anything_starts(settings: Settings)
         with pytest.raises(Busy, match="choose another --https-port"), local_service(taken):
             pass
     assert not settings.data.exists()
+
+
+def test_one_port_for_both_is_refused_at_once(settings: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    both = settings.model_copy(update={"port": port, "https_port": port})
+    with pytest.raises(InvalidSetting, match=f"--port and --https-port are both {port}"), local_service(both):
+        pass
 
 
 def test_a_service_that_cannot_work_says_why(settings: Settings, tmp_path: Path) -> None:

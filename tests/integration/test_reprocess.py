@@ -126,11 +126,14 @@ def test_other_settings_are_compared_in_the_frames_own_coordinates(gateway: Gate
     new = reprocessed(gateway, live, roi="40,8,48,48", frames="10:50", name="a part", threshold=0.6)
     assert new["settings"]["name"] == "a part"
     assert new["settings"]["threshold"] == 0.6
+    assert new["reprocessed_from"] == live
+    assert new["generator"] == gateway.http.get(f"{API}/{live}").json()["generator"]
     assert new["roi"] == "40,8,48,48"
     told = gateway.http.get(f"{API}/{live}/compare/{new['id']}").json()
-    assert not told["identical"]
-    assert told["second"]["matched_share"] > 0.99
-    assert told["first"]["matched_share"] < 0.5
+    assert (told["roi"], told["frames"]) == ("40,8,48,48", "10:50")
+    assert told["jaccard"] > 0.99
+    assert told["first"]["localizations"] < len(table_of(gateway, live))
+    assert told["first"]["frames"] <= 40
     assert abs(told["offset_x_nm"]) < 1e-3
     picture = gateway.http.get(f"{API}/{live}/compare/{new['id']}/difference.png")
     assert picture.headers["content-type"] == "image/png"
@@ -178,7 +181,7 @@ def test_what_cannot_be_reprocessed_is_refused_and_leaves_nothing(gateway: Gatew
     before = gateway.store.ids()
     waiting = gateway.create()["id"]
     check_problem(gateway.http.post(f"{API}/{waiting}/reprocess", json={}), 409, "wrong-state")
-    for changes in ({"roi": "0,0,4,4"}, {"threshold": 2}, {"frames": "5:5"}):
+    for changes in ({"roi": "0,0,4,4"}, {"threshold": 0.01}, {"frames": "5:5"}, {"frames": "900:1000"}):
         response = gateway.http.post(f"{API}/{live}/reprocess", json=changes)
         check_problem(response, 422, "invalid-setting")
         assert next(iter(changes)) in response.json()["detail"]
@@ -210,12 +213,17 @@ def test_the_commands_reprocess_and_compare(
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     new = told["acquisition"]["id"]
     assert new == working.result()["id"]
-    assert told["comparison"]["second"]["matched_share"] == 1
+    assert told["comparison"]["jaccard"] == 1
+    assert told["comparison"]["frames"] == "0:40"
     assert picasso.read(out / TABLE_HDF5)[0].tobytes() == table_of(gateway, new).tobytes()
     assert main(["compare", live, new, "--server", gateway.address, "--difference", str(difference)]) == 0
-    assert "100.0% of them in the other too" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "compared in frames 0:40, which both have" in printed
+    assert "the tables are identical" in printed
     assert difference.read_bytes().startswith(b"\x89PNG")
     assert main(["reprocess", "doesnotexist", "--server", gateway.address]) == 2
+    assert main(["reprocess", live, "--server", gateway.address, "--frames", "900:1000"]) == 2
+    assert "the recording has no frames 900:1000: it ends at" in capsys.readouterr().err
 
 
 def _work_on_the_next(gateway: Gateway, known: set[str]) -> dict[str, Any]:

@@ -13,12 +13,15 @@ import zarr
 from PIL import Image
 from zarr.storage import ZipStore
 
+from cellstorm.acquisitions import AcquisitionSettings, FrameRange
+from cellstorm.results.folder import TABLE_CSV, Results, write_results
 from cellstorm.results.formats import TableFile, write_table
 from cellstorm.results.picasso import TableInfo
 from cellstorm.results.tables import read_table
+from cellstorm.roi import RegionOfInterest
 from cellstorm.scoring import TRUTH, write_truth
 from cellstorm_cli.main import main
-from tests.fakes import star_localizations
+from tests.fakes import provenance, star_localizations
 
 
 @pytest.fixture
@@ -101,6 +104,43 @@ def test_two_tables_are_compared(table: Path, tmp_path: Path, capsys: pytest.Cap
         assert picture.mode == "RGB"
         orange = np.asarray(picture)
     assert orange.reshape(-1, 3).max(axis=0)[0] == 255  # what the half lacks
+
+
+def test_result_folders_are_compared_where_both_were_reconstructed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    whole, part = tmp_path / "whole", tmp_path / "part"
+    table, made = star_localizations(800), provenance()
+    write_results(whole, Results(table, np.ones((64, 64), np.uint32), 50, made))
+    roi, frames = RegionOfInterest(x=24, y=26, width=32, height=32), FrameRange(start=5, stop=40)
+    is_in = (table["x_nm"] >= 1550) & (table["x_nm"] < 4750) & (table["y_nm"] >= 950) & (table["y_nm"] < 4150)
+    within = table[is_in & (table["frame"] >= 5) & (table["frame"] < 40)]
+    within["x_nm"] -= 1600
+    within["y_nm"] -= 1000
+    asked = made.model_copy(update={"roi": roi, "settings": AcquisitionSettings(roi=roi, frames=frames)})
+    write_results(part, Results(within, np.ones((32, 32), np.uint32), 40, asked))
+    assert run("compare", whole, part / TABLE_CSV, "--json") == 0  # whose pixel size its folder's report tells
+    told = json.loads(capsys.readouterr().out)
+    assert told["jaccard"] == 1
+    assert told["first"]["localizations"] == len(within) > 50
+    assert (told["roi"], told["frames"]) == ("24,26,32,32", "5:40")
+    assert run("compare", whole, part, "--difference", tmp_path / "difference.png") == 0
+    assert "compared in region 24,26,32,32 and frames 5:40, which both have" in capsys.readouterr().out
+    with Image.open(tmp_path / "difference.png") as picture:
+        assert picture.size == (320, 320)
+
+
+def test_a_table_without_its_pixel_size_is_drawn_where_its_folder_tells_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, image = tmp_path / "results", tmp_path / "image.png"
+    write_results(folder, Results(star_localizations(80), np.ones((64, 64), np.uint32), 50, provenance()))
+    assert run("render", folder / TABLE_CSV, "--out", image) == 0
+    alone = tmp_path / "alone.csv"
+    alone.write_bytes((folder / TABLE_CSV).read_bytes())
+    assert run("render", alone, "--out", image) == 2
+    assert "give it with --pixel-size NM" in capsys.readouterr().err
+    assert run("render", alone, "--out", image, "--pixel-size", 100) == 0
 
 
 def test_other_programs_tables_are_drawn(shared: Path, tmp_path: Path) -> None:

@@ -247,6 +247,23 @@ def test_live_chunks_go_before_batch_chunks(store: Store, queues: JobQueues) -> 
     assert done == ["acquisition-2", ACQUISITION]
 
 
+def test_where_workers_cannot_keep_up_each_live_acquisition_s_newest_chunk_comes_first_in_its_turn(
+    store: Store, queues: JobQueues
+) -> None:
+    others = f"{ACQUISITION}_2"  # its jobs' names begin like those of the first
+    for acquisition_id, number in [(ACQUISITION, 8), (others, 0), (ACQUISITION, 9), (ACQUISITION, 10), (others, 1)]:
+        queues.enqueue(acquisition_id, number, live=True)
+    queues.enqueue(ACQUISITION, 7, live=True)  # asked for again: it is no newer for that
+    for number in range(2):
+        queues.enqueue("acquisition-3", number, live=False)
+    done: list[tuple[object, object]] = []
+    note = {LOCALIZE_CHUNK: lambda job, _: done.append((job["acquisition_id"], job["chunk"]))}
+    NamedFunctionsWorker(note, store.redis).work(burst=True, logging_level="ERROR")
+    live, recorded = done[:6], done[6:]
+    assert live == [(ACQUISITION, 10), (others, 1), (ACQUISITION, 9), (ACQUISITION, 8), (others, 0), (ACQUISITION, 7)]
+    assert recorded == [("acquisition-3", 0), ("acquisition-3", 1)]
+
+
 def test_a_live_chunk_that_comes_during_a_batch_chunk_does_not_wait_for_its_end(
     store: Store, queues: JobQueues
 ) -> None:
@@ -276,7 +293,7 @@ def test_a_job_that_fails_does_not_end_the_worker_and_its_chunk_stays_pending(st
             raise ZeroDivisionError
 
     NamedFunctionsWorker({LOCALIZE_CHUNK: fail_once}, store.redis).work(burst=True, logging_level="ERROR")
-    assert done == [0, 1]
+    assert done == [1, 0]
     assert sorted(store.pending(ACQUISITION)) == [0, 1]
 
 

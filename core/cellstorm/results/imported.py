@@ -130,8 +130,8 @@ def checked_pixel_size_nm(name: str, program: str, pixel_size_nm: float | None) 
     if pixel_size_nm is None:
         raise InvalidInput(
             f"{name}: this {program} table does not tell the camera's pixel size, without which its positions are not certain; "
-            "give pixel_size_nm"
+            "give it with --pixel-size NM"
         )
     if not 0 < pixel_size_nm < np.inf:
-        raise InvalidInput(f"{name}: a pixel size of {pixel_size_nm:g} nm is impossible; give a positive pixel_size_nm")
+        raise InvalidInput(f"{name}: a pixel size of {pixel_size_nm:g} nm is impossible; give a positive --pixel-size")
     return pixel_size_nm

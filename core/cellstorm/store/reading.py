@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from cellstorm import gaps
 from cellstorm.acquisitions import OVER, Acquisition, AcquisitionSettings, Priority, State
+from cellstorm.generator import GeneratorSpec
 from cellstorm.pace import Milestone, Pace, Pause
 from cellstorm.roi import RegionOfInterest
 
@@ -64,6 +65,8 @@ def acquisition_of(
         paused=paused,
         priority=Priority(fields.get("priority", Priority.NORMAL)),
         batch_id=fields.get("batch_id"),
+        reprocessed_from=fields.get("reprocessed_from"),
+        generator=GeneratorSpec.model_validate_json(fields["generator"]) if "generator" in fields else None,
         created_at=datetime.fromtimestamp(float(fields["created_at"]), UTC),
         frame_width=number("frame_width"),
         frame_height=number("frame_height"),

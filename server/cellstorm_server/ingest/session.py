@@ -36,6 +36,8 @@ log = structlog.get_logger()
 
 MAX_WAITING_FRAMES: Final = 600
 """Between network and disk: twenty seconds. What comes on top is lost, and counted like any lost frame."""
+FIRST_CHUNK_FRAMES: Final = 4
+"""After so many a key frame is asked for, which ends the first chunk: the first localizations wait for that."""
 _TICK_S: Final = 0.25
 
 Ending = Literal["closed", "replaced", "silent", "disconnected", "refused", "shutting_down"]
@@ -108,7 +110,12 @@ class Intake:
 
     def _begun(self, told: LinkGap | None) -> ChunkCutter:
         first_chunk, first_frame = begin(self._id, self._session_id, told, self._store, self._feeder)
-        return ChunkCutter(first_frame=first_frame, first_chunk=first_chunk, first_timestamp=0)
+        return ChunkCutter(
+            first_frame=first_frame,
+            first_chunk=first_chunk,
+            first_timestamp=0,
+            first_chunk_frames=FIRST_CHUNK_FRAMES,
+        )
 
     def _start_ticks(self, received_at_s: float) -> int:
         """Where this session begins on the acquisition's clock, which runs from the first frame of its first session.
@@ -165,6 +172,7 @@ class Session:
         self._waiting: deque[tuple[EncodedFrame, float]] = deque(maxlen=MAX_WAITING_FRAMES)
         self._arrived = asyncio.Event()
         self._newest_at = time.monotonic()
+        self._asked_at = 0.0
         self._is_receiving = False
         self._ending: Ending | None = None
         self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
@@ -215,6 +223,8 @@ class Session:
             self.frames_received += 1
             self._newest_at = time.monotonic()
             self._arrived.set()
+            if self.frames_received == FIRST_CHUNK_FRAMES:
+                await self._ask_for_key_frame()
         self._ending = self._ending or "disconnected"
         self._arrived.set()
 
@@ -230,7 +240,6 @@ class Session:
 
     async def _watch(self) -> None:
         """Ask for key frames; notice silence, and that it is over; end what nobody sends to any more."""
-        asked_at = 0.0
         while self._ending is None:
             now = time.monotonic()
             silent_s = now - self._newest_at
@@ -238,12 +247,15 @@ class Session:
                 self._ending = "silent"
             elif self._peer.ended.is_set():
                 self._ending = "disconnected"
-            if now - asked_at >= self._settings.key_frame_interval_s:
-                asked_at = now
-                await self._peer.request_key_frame()
+            if now - self._asked_at >= self._settings.key_frame_interval_s:
+                await self._ask_for_key_frame()
             await self._tell_receiving(bool(self._waiting) or silent_s < self._settings.silent_after_s)
             await asyncio.sleep(_TICK_S)
         self._arrived.set()
+
+    async def _ask_for_key_frame(self) -> None:
+        self._asked_at = time.monotonic()
+        await self._peer.request_key_frame()
 
     async def _tell_receiving(self, is_receiving: bool) -> None:
         """The first frame, not the connection, makes an acquisition `receiving`; silence makes it `waiting` again."""

@@ -129,6 +129,13 @@ def test_a_loss_where_frame_numbers_wrap_is_counted_right() -> None:
     assert summary(made) == [(0, 15, 3, 22), (40, 20, 0, 0)]
 
 
+def test_the_first_chunk_may_be_shorter_than_the_others() -> None:
+    _, made = cut(encode_h264(numbered_frames(20), group=4), first_chunk_frames=4, first_timestamp=0)
+    assert summary(made) == [(0, 4, 0, 0), (4, 8, 0, 0), (12, 8, 0, 0)]
+    assert_frames_are_where_they_belong(made)
+    assert_the_kept_video_gives_the_same(made, 0)
+
+
 def test_frames_before_the_first_key_frame_have_no_index() -> None:
     cutter, made = cut(encode_h264(numbered_frames(30))[4:])
     assert cutter.skipped_before_first_key_frame == 6

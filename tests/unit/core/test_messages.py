@@ -6,7 +6,16 @@ import numpy as np
 import pytest
 
 from cellstorm.localizations import COLUMNS, empty
-from cellstorm.messages import COLUMN_DESCRIPTIONS, DELTA, SNAPSHOT, WIRE_ROW_BYTES, BinaryMessage, as_sent
+from cellstorm.messages import (
+    COLUMN_DESCRIPTIONS,
+    DELTA,
+    SNAPSHOT,
+    WIRE_ROW_BYTES,
+    BinaryMessage,
+    as_sent,
+    framed,
+    unframed,
+)
 from tests.fakes import star_localizations
 
 EXACT = ("frame", "x_nm", "y_nm")
@@ -64,3 +73,15 @@ def test_what_is_no_message_is_refused(data: bytes) -> None:
 def test_an_empty_snapshot_is_a_message_too() -> None:
     nothing = BinaryMessage(SNAPSHOT, empty(), 0, 0, first_row=0, total_rows=0, history=0)
     assert len(BinaryMessage.from_bytes(nothing.to_bytes()).table) == 0
+
+
+def test_messages_of_one_body_are_told_apart() -> None:
+    sent: list[str | bytes] = ['{"kind":"opening"}', message().to_bytes(), message(0).to_bytes(), '{"name":"µ"}']
+    assert list(unframed(b"".join(framed(each) for each in sent))) == sent
+
+
+@pytest.mark.parametrize("missing", [1, 10, 20], ids=["a byte", "half a message", "a part of its length"])
+def test_a_body_that_was_cut_short_is_noticed(missing: int) -> None:
+    body = framed('{"kind":"opening"}')
+    with pytest.raises(ValueError, match="cut short"):
+        list(unframed(body[:-missing]))

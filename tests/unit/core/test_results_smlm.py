@@ -134,7 +134,7 @@ def test_frames_that_count_from_0_are_left_so(tmp_path: Path) -> None:
 def test_without_a_pixel_size_half_a_pixel_is_not_guessed(tmp_path: Path) -> None:
     rows = np.zeros(1, [("x", "<f4"), ("y", "<f4"), ("frame", "<u4")])
     path = foreign(tmp_path, rows, ["nm", "nm", ""])
-    with pytest.raises(InvalidInput, match=r"does not tell the camera's pixel size.*give pixel_size_nm"):
+    with pytest.raises(InvalidInput, match=r"does not tell the camera's pixel size.*give it with --pixel-size"):
         smlm.read(path)
 
 

@@ -84,7 +84,7 @@ def test_the_odd_quoting_of_locans_table_is_understood(shared: Path) -> None:
 
 def test_picassos_linked_table_without_its_yaml_wants_a_pixel_size(shared: Path) -> None:
     path = shared / "real" / "table_picasso_egfr.hdf5"
-    with pytest.raises(InvalidInput, match=r"does not tell the camera's pixel size.*give pixel_size_nm"):
+    with pytest.raises(InvalidInput, match=r"does not tell the camera's pixel size.*give it with --pixel-size"):
         read_table(path)
     table = read_table(path, 130).localizations
     with h5py.File(path) as theirs:
@@ -188,7 +188,7 @@ def test_a_file_that_is_not_there_is_a_clear_error(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pixel_size_nm", [0.0, -1.0, float("nan"), float("inf")])
 def test_an_impossible_pixel_size_is_refused(tmp_path: Path, pixel_size_nm: float) -> None:
-    with pytest.raises(InvalidInput, match="impossible; give a positive pixel_size_nm"):
+    with pytest.raises(InvalidInput, match="impossible; give a positive --pixel-size"):
         read_table(file(tmp_path, THUNDERSTORM), pixel_size_nm)
 
 

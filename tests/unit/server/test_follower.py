@@ -182,9 +182,9 @@ def test_only_so_many_viewers_have_a_place(store: Store, acquisition_id: str, mo
     monkeypatch.setattr(module, "MAX_VIEWERS", 1)
 
     async def check(followers: Followers) -> None:
-        followers.require_place()
-        async with followers.of(acquisition_id).watch():
-            with pytest.raises(Busy):
-                followers.require_place()
+        with followers.place(), pytest.raises(Busy), followers.place():
+            raise AssertionError("there was another place")
+        with followers.place():
+            pass
 
     followed(store, check)

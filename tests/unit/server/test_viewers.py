@@ -175,6 +175,22 @@ def test_the_newest_rows_are_waited_for_while_older_ones_are_still_read() -> Non
     asyncio.run(scenario())
 
 
+def test_progress_is_told_only_when_all_rows_have_come_that_were_counted_on_joining() -> None:
+    async def scenario() -> None:
+        acquired = Acquired(1, waiting=3)
+        viewer = Viewer(Wish())
+        messages = stream(viewer, acquired)
+        assert len((await binary(messages)).table) == ROWS
+        asked = asyncio.create_task(binary(messages))  # fails where progress comes
+        await asyncio.sleep(0)
+        acquired.grow_to(4)
+        viewer.wake()
+        assert len((await asked).table) == 3 * ROWS
+        assert await text(messages) == "progress"
+
+    asyncio.run(scenario())
+
+
 def test_an_acquisition_without_rows_still_has_a_snapshot() -> None:
     async def scenario() -> None:
         messages = stream(Viewer(Wish()), Acquired(0))
