@@ -10,6 +10,7 @@ const BUDGETS_KB = {
   "src/join/join.ts": 60,
   "src/wall/wall.ts": 60,
   "src/viewer/viewer.ts": 200,
+  "src/compare/compare.ts": 100,
 };
 
 const dist = process.argv[2] ?? new URL("../dist", import.meta.url).pathname;

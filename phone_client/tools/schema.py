@@ -19,14 +19,22 @@ import numpy as np
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from cellstorm import localizations, messages, rendering
-from cellstorm.acquisitions import FOLLOWS, Acquisition, AcquisitionSettings, CreatedAcquisition
+from cellstorm import localizations, messages, presence, rendering
+from cellstorm.acquisitions import (
+    FOLLOWS,
+    LEAST_THRESHOLD,
+    MOST_THRESHOLD,
+    Acquisition,
+    AcquisitionSettings,
+    CreatedAcquisition,
+)
 from cellstorm.analysis.exposure import ExposureDrift
 from cellstorm.batches import Batch
 from cellstorm.camera import DEFAULT_CAMERA, PRESETS
 from cellstorm.camera_report import CameraReport
 from cellstorm.chunks import MIN_CHUNK_FRAMES
-from cellstorm.emitters import to_localizations
+from cellstorm.comparison import CommonComparison, Comparison
+from cellstorm.emitters import LEAST_OF_A_PIXEL, LEAST_PROBABILITY, to_candidates
 from cellstorm.gaps import LinkGap
 from cellstorm.generator import EMITTER_CHANNELS
 from cellstorm.localizations import LOCALIZATION, Localizations
@@ -35,6 +43,7 @@ from cellstorm.results import thunderstorm
 from cellstorm_server.files import ResultFile
 from cellstorm_server.joining import BrowserSession, CodeRequest, JoinCode
 from cellstorm_server.models import Model
+from cellstorm_server.reprocess import Changes
 
 GENERATED: Final = Path(__file__).resolve().parent.parent / "src" / "generated"
 
@@ -51,16 +60,18 @@ _MODELS: Final[tuple[tuple[type[BaseModel], JsonSchemaMode], ...]] = (
     (CameraReport, "validation"),
     (ExposureDrift, "serialization"),
     (ResultFile, "serialization"),
+    (Changes, "validation"),
+    (Comparison, "serialization"),
+    (CommonComparison, "serialization"),
     (messages.Opening, "serialization"),
     (messages.Progress, "serialization"),
     (messages.Closing, "serialization"),
 )
 
-_SENT_BY_PAGE: Final = {"NewAcquisition"}
+_SENT_BY_PAGE: Final = {"NewAcquisition", "Changes"}
 
 _FIELD_PX: Final = (8, 6)
 _PIXEL_SIZE_NM: Final = 100.0
-_THRESHOLD: Final = 0.4
 
 
 def models_schema() -> dict[str, Any]:
@@ -88,6 +99,14 @@ def tables() -> str:
     cameras = {name: {"gain": camera.gain, "offset": camera.offset} for name, camera in PRESETS.items()}
     follows = {state.value: sorted(state.value for state in following) for state, following in FOLLOWS.items()}
     wire = [{"name": column.name, "dtype": column.dtype} for column in messages.WIRE_COLUMNS]
+    judging = {
+        "group_frames": presence.GROUP_FRAMES,
+        "usual_per_pixel": presence.USUAL_PER_PIXEL,
+        "fewest": presence.FEWEST,
+        "least": presence.LEAST,
+        "sure": presence.SURE,
+    }
+    threshold = {"least": LEAST_THRESHOLD, "most": MOST_THRESHOLD}
     colormaps = {name: rendering.palette(name).tobytes().hex() for name in get_args(rendering.Colormap)}
     return "\n".join(
         (
@@ -99,6 +118,10 @@ def tables() -> str:
             f"export const EMITTER_CHANNELS = {json.dumps(EMITTER_CHANNELS)} as const;",
             f"export const THUNDERSTORM_HEADER = {json.dumps(thunderstorm.HEADER)} as const;",
             f"export const MIN_CHUNK_FRAMES = {MIN_CHUNK_FRAMES};",
+            f"export const LEAST_PROBABILITY = {LEAST_PROBABILITY};",
+            f"export const THRESHOLD_LIMITS = {json.dumps(threshold)} as const;",
+            f"export const LEAST_OF_A_PIXEL = {LEAST_OF_A_PIXEL};",
+            f"export const PRESENCE = {json.dumps(judging)} as const;",
             f"export const CAMERAS = {json.dumps(cameras)} as const;",
             f"export const SNAPSHOT = {messages.SNAPSHOT};",
             f"export const DELTA = {messages.DELTA};",
@@ -132,6 +155,7 @@ def examples() -> dict[str, Any]:
             "outside": drawn.outside,
         },
         "emitters": _example_emitters(),
+        "presence": _example_presence(),
         "thunderstorm": b"".join(thunderstorm.text(table, _PIXEL_SIZE_NM)).decode(),
         "scale_bars_nm": {str(width): rendering.scale_bar_nm(width) for width in (40, 700, 12_800, 51_200, 99_000)},
     }
@@ -155,7 +179,7 @@ def _example_localizations() -> Localizations:
 
 
 def _example_emitters() -> dict[str, Any]:
-    """A generator's output, with emitters on their own, on edges between pixels and at the border, and what is read from it."""
+    """A generator's output, with emitters on their own, on edges between pixels and at the border, and the candidates in it."""
     random = np.random.default_rng(5)
     height, width = 16, 24
     output = np.zeros((1, len(EMITTER_CHANNELS), height, width), np.float32)
@@ -163,16 +187,33 @@ def _example_emitters() -> dict[str, Any]:
     output[0, 0] = np.where(random.random((height, width)) < 0.25, random.uniform(0, 1, (height, width)), 0.01)
     output[0, 1:3] = random.uniform(-0.9, 0.9, (2, height, width))
     output[0, 3:5] *= 900.0
-    table = to_localizations(
-        output, np.array([41]), camera=DEFAULT_CAMERA, pixel_size_nm=_PIXEL_SIZE_NM, threshold=_THRESHOLD
-    )
+    table = to_candidates(output, np.array([41]), camera=DEFAULT_CAMERA, pixel_size_nm=_PIXEL_SIZE_NM)
     return {
         "height_width": (height, width),
-        "threshold": _THRESHOLD,
         "pixel_size_nm": _PIXEL_SIZE_NM,
         "output": _base64(output.astype("<f4").tobytes()),
         "rows": _base64(table.tobytes()),
         "count": len(table),
+    }
+
+
+def _example_presence() -> dict[str, Any]:
+    """Candidates of frames with many molecules and with next to none, as many as fill a group and a half, and what is reported."""
+    random = np.random.default_rng(6)
+    frames = np.arange(3 * presence.GROUP_FRAMES // 2)
+    table = np.zeros(10 * len(frames), LOCALIZATION)
+    table["frame"] = np.repeat(frames, 10)
+    table["probability"] = random.beta(0.1, 3, len(table)) + 0.02
+    crowded = table["frame"] < presence.GROUP_FRAMES
+    table["probability"][-3:] = (0.999, 0.9995, 0.98)
+    table["probability"][crowded] = random.beta(0.3, 1, crowded.sum())
+    frame_pixels = 5_000
+    reported = presence.reported(table, frames, frame_pixels=frame_pixels, threshold=None)
+    return {
+        "frame_pixels": frame_pixels,
+        "candidates": _base64(table.tobytes()),
+        "reported": _base64(reported.tobytes()),
+        "frames": len(frames),
     }
 
 

@@ -42,6 +42,25 @@ test("a widefield that is not there yet is none, not an error", async () => {
   expect(picture?.size).toBe(3);
 });
 
+test("kept video goes again with what is otherwise, and two results are held against each other", async () => {
+  const server = new FakeServer(() => Response.json({ ...acquisitionWith({ id: "new" }), token: "" }, { status: 201 }));
+  expect((await apiOf(server).reprocess("a 1", { threshold: null })).id).toBe("new");
+  await apiOf(server).comparison("a 1", "b/2", 50, new AbortController().signal);
+  const [again, comparison] = server.requests;
+  expect(again).toMatchObject({ method: "POST", body: '{"threshold":null}' });
+  expect(again!.url).toBe(`${ORIGIN}/api/v1/acquisitions/a%201/reprocess`);
+  expect(comparison!.url).toBe(`${ORIGIN}/api/v1/acquisitions/a%201/compare/b%2F2?tolerance_nm=50`);
+  expect(apiOf(server).differenceUrl("a", "b")).toBe(`${ORIGIN}/api/v1/acquisitions/a/compare/b/difference.png`);
+});
+
+test("what is there so far is asked for whole, or no more of it than can be held", async () => {
+  const server = new FakeServer(() => new Response("rows"));
+  const { signal } = new AbortController();
+  for (const newest of [undefined, 500]) await apiOf(server).soFar("a 1", newest, signal);
+  const live = `${ORIGIN}/api/v1/acquisitions/a%201/live`;
+  expect(server.requests.map(({ url }) => url)).toEqual([live, `${live}?newest=500`]);
+});
+
 test("addresses follow the page's own", () => {
   const api = new Api(ORIGIN);
   expect(api.whipUrl("a-1")).toBe("https://lab.example/whip/a-1");

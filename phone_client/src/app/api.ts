@@ -2,6 +2,8 @@
 import type {
   Acquisition,
   CameraReport,
+  Changes,
+  Comparison,
   CreatedAcquisition,
   ExposureDrift,
   Model,
@@ -52,6 +54,28 @@ export class Api {
   /** Many recordings that were sent as one; those that are this person's to see. */
   async batches(signal: AbortSignal): Promise<Batch[]> {
     return (await (await this.#request("/batches", { signal })).json()) as Batch[];
+  }
+
+  /** The kept video once more, with these settings otherwise, as an acquisition of its own. */
+  async reprocess(id: string, changes: Changes): Promise<CreatedAcquisition> {
+    const body = JSON.stringify(changes);
+    const response = await this.#request(`${pathOf(id)}/reprocess`, {
+      method: "POST",
+      body,
+      contentType: "application/json",
+    });
+    return (await response.json()) as CreatedAcquisition;
+  }
+
+  /** What two of the same recording have in common; they are the same molecule up to `toleranceNm` apart. */
+  async comparison(first: string, second: string, toleranceNm: number, signal: AbortSignal): Promise<Comparison> {
+    const path = `${comparisonOf(first, second)}?tolerance_nm=${toleranceNm}`;
+    return (await (await this.#request(path, { signal })).json()) as Comparison;
+  }
+
+  /** Both images in one: orange the first alone, blue the second, grey both. */
+  differenceUrl(first: string, second: string): string {
+    return `${this.origin}/api/v1${comparisonOf(first, second)}/difference.png`;
   }
 
   /** The generators that an acquisition may name. */
@@ -121,6 +145,12 @@ export class Api {
     return `${this.origin}/whip/${encodeURIComponent(id)}`;
   }
 
+  /** The live view's messages up to now, each with its length before it; of the rows at most the newest so many. */
+  async soFar(id: string, newestRows: number | undefined, signal: AbortSignal): Promise<Response> {
+    const newest = newestRows === undefined ? "" : `?newest=${newestRows}`;
+    return await this.#request(`${pathOf(id)}/live${newest}`, { signal });
+  }
+
   liveUrl(id: string): string {
     return `${this.origin.replace(/^http/, "ws")}/api/v1${pathOf(id)}/live`;
   }
@@ -142,4 +172,8 @@ export class Api {
 
 function pathOf(id: string): string {
   return `/acquisitions/${encodeURIComponent(id)}`;
+}
+
+function comparisonOf(first: string, second: string): string {
+  return `${pathOf(first)}/compare/${encodeURIComponent(second)}`;
 }

@@ -9,6 +9,15 @@ export function bytesOf(base64: string): ArrayBuffer {
   return Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)).buffer;
 }
 
+/** An answer's body: each message with its length before it. */
+export function framed(...messages: (string | ArrayBuffer)[]): Uint8Array<ArrayBuffer> {
+  const parts = messages.flatMap((message) => {
+    const bytes = typeof message === "string" ? new TextEncoder().encode(message) : new Uint8Array(message);
+    return [...new Uint8Array(Uint32Array.of(bytes.length).buffer), ...bytes];
+  });
+  return Uint8Array.from(parts);
+}
+
 export function acquisitionWith(changes: Partial<Acquisition> = {}): Acquisition {
   return {
     id: "abc",
@@ -27,6 +36,8 @@ export function acquisitionWith(changes: Partial<Acquisition> = {}): Acquisition
     paused: false,
     priority: "normal",
     batch_id: null,
+    reprocessed_from: null,
+    generator: null,
     frame_width: null,
     frame_height: null,
     roi: null,
@@ -92,12 +103,19 @@ export function problem(status: number, detail: string): Response {
 }
 
 /** A WebSocket whose server is the test. */
-export class FakeSocket {
+export class FakeSocket extends EventTarget {
+  readonly readyState = 1;
   binaryType = "blob";
   onmessage: ((event: { data: string | ArrayBuffer }) => void) | null = null;
   onclose: (() => void) | null = null;
 
-  constructor(readonly url: string) {}
+  /** Of a lost link: to its goodbye nobody answers. */
+  isDead = false;
+
+  constructor(readonly url: string) {
+    super();
+    this.addEventListener("close", () => this.onclose?.());
+  }
 
   receive(data: string | ArrayBuffer | object): void {
     const isRaw = typeof data === "string" || data instanceof ArrayBuffer;
@@ -105,7 +123,7 @@ export class FakeSocket {
   }
 
   close(): void {
-    this.onclose?.();
+    if (!this.isDead) this.dispatchEvent(new Event("close"));
   }
 }
 

@@ -1,11 +1,15 @@
 /** Line drawings for controls, as paths in a square of 24. */
 
 const PATHS = {
+  again: "M5 12a7 7 0 1 0 2.3-5.2M4 4v4.5h4.5",
   back: "M15 5l-7 7 7 7",
   camera: "M4 8h3l2-3h6l2 3h3v11H4zM12 16.5a3.5 3.5 0 1 0 0-7 3.5 3.5 0 0 0 0 7z",
+  check: "M5 12.5l4.5 4.5L19 7",
   close: "M6 6l12 12M18 6L6 18",
+  compare: "M3 5h8v14H3zM13 5h8v14h-8z",
   copy: "M9 9h11v11H9zM5 15H4V4h11v1",
   device: "M8 3h8a1 1 0 0 1 1 1v16a1 1 0 0 1-1 1H8a1 1 0 0 1-1-1V4a1 1 0 0 1 1-1zM11 18h2",
+  difference: "M9 6a6 6 0 1 0 0 12 6 6 0 0 0 0-12zM15 6a6 6 0 1 1 0 12 6 6 0 0 1 0-12z",
   download: "M12 4v11M7 11l5 5 5-5M5 20h14",
   fit: "M4 4h16v16H4zM8.5 8.5h7v7h-7z",
   frame: "M4 5h16v14H4zM9 11.5a2 2 0 1 0 0-.01M15.5 14.5a1.5 1.5 0 1 0 0-.01",
@@ -26,6 +30,7 @@ const PATHS = {
   split: "M12 4v16M8 8l-4 4 4 4M16 8l4 4-4 4",
   star: "M12 3l1.8 6.2L20 11l-6.2 1.8L12 19l-1.8-6.2L4 11l6.2-1.8z",
   sun: "M12 8a4 4 0 1 0 0 8 4 4 0 0 0 0-8zM12 2v3M12 19v3M2 12h3M19 12h3M5 5l2 2M17 17l2 2M19 5l-2 2M7 17l-2 2",
+  swap: "M4 8h15l-4-4M20 16H5l4 4",
   system: "M12 4a8 8 0 1 0 0 16zM12 4a8 8 0 0 1 0 16",
   trash: "M5 7h14M9 7V4h6v3M7 7l1 13h8l1-13M10 11v5M14 11v5",
   upload: "M12 16V5M7 9l5-5 5 5M5 20h14",

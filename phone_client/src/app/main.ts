@@ -62,12 +62,14 @@ async function open(): Promise<void> {
 }
 
 async function enter(place: Place, signal: AbortSignal): Promise<void> {
+  const address = location.hash;
   document.title = titleOf(place);
   const loading = MODULES[place.page]();
   loading.catch(() => undefined); // awaited below, unless the place is not opened after all
   const refused = await refusal(place);
   const module = await (refused === "join" ? MODULES.join() : loading);
-  if (signal.aborted) return;
+  // An address may have changed already, its event still to come: who is sent elsewhere now would lose it.
+  if (signal.aborted || location.hash !== address) return;
   if (refused === "forbidden") {
     refuse(place);
     return;
@@ -100,13 +102,17 @@ function refuse(place: Place): void {
 async function exchangeToken(): Promise<void> {
   const found = tokenOf(location.hash);
   if (found === null) return;
-  history.replaceState(null, "", fragmentOf(found.place ?? { page: "start" }));
-  await session.enter({ token: found.token });
+  const place = found.place ?? { page: "start" };
+  history.replaceState(null, "", fragmentOf(place));
+  const entering = session.enter({ token: found.token });
+  MODULES[place.page]().catch(() => undefined); // loads meanwhile; whoever enters awaits it
+  await entering;
 }
 
 function titleOf(place: Place): string {
   const names: Partial<Record<Place["page"], string>> = {
     film: texts.film,
+    compare: texts.compare.title,
     wall: texts.wallTitle,
     sample: texts.sampleTitle,
     record: texts.kept.record,

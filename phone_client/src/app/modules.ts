@@ -7,6 +7,7 @@ export const MODULES: Readonly<Record<PageName, () => Promise<{ show: Show }>>> 
   join: () => import("../join/join"),
   film: () => import("../capture/film"),
   view: () => import("../viewer/viewer"),
+  compare: () => import("../compare/compare"),
   sample: () => import("../sample/sample"),
   wall: () => import("../wall/wall"),
   record: () => import("../capture/record"),

@@ -22,6 +22,14 @@ test("a spectator of one acquisition opens that one and nothing else", async () 
   expect(permits(session, { page: "start" })).toBe(false);
 });
 
+test("two are compared by whoever may watch both", async () => {
+  const place = { page: "compare", first: "a", second: "b" } as const;
+  const one = { right: "watch", acquisition_id: "a" } as const;
+  expect(permits(await holding(one), place)).toBe(false);
+  expect(permits(await holding(one, { right: "film", acquisition_id: "b" }), place)).toBe(true);
+  expect(permits(await holding({ right: "watch", acquisition_id: null }), place)).toBe(true);
+});
+
 test("whoever has not joined records here, and keeps what was recorded", () => {
   for (const page of ["record", "recordings"] as const) expect(isOpenToAll({ page })).toBe(true);
   expect(isOpenToAll({ page: "film", id: null })).toBe(false);

@@ -19,6 +19,8 @@ export function permits(session: Pick<Session, "may">, place: Place): boolean {
       return session.may("film", place.id);
     case "view":
       return session.may("watch", place.id);
+    case "compare":
+      return session.may("watch", place.first) && session.may("watch", place.second);
     default:
       return true;
   }

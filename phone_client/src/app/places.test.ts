@@ -8,6 +8,7 @@ const PLACES: Place[] = [
   { page: "film", id: null },
   { page: "film", id: "a&1" },
   { page: "view", id: "a#1" },
+  { page: "compare", first: "a/1", second: "b 2" },
   { page: "sample" },
   { page: "wall" },
   { page: "record" },
@@ -25,6 +26,7 @@ test("an address without a fragment is the start page, an unknown one leads nowh
   expect(placeOf("")).toEqual({ page: "start" });
   expect(placeOf("#/nowhere")).toBeNull();
   expect(placeOf("#/view/")).toBeNull();
+  expect(placeOf("#/compare/a")).toBeNull();
 });
 
 test("a broken escape is taken as it is, not thrown at the person", () => {

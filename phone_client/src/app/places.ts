@@ -8,6 +8,7 @@ export type Place =
   | { page: "join"; code: string | null }
   | { page: "film"; id: string | null }
   | { page: "view"; id: string }
+  | { page: "compare"; first: string; second: string }
   | { page: "sample" }
   | { page: "wall" }
   | { page: "record" }
@@ -19,7 +20,7 @@ export type PageName = Place["page"];
 
 /** Null where the fragment leads nowhere. */
 export function placeOf(fragment: string): Place | null {
-  const [name = "", argument = ""] = fragment.replace(/^#\/?/, "").split("/", 2);
+  const [name = "", argument = "", another = ""] = fragment.replace(/^#\/?/, "").split("/", 3);
   const given = decoded(argument);
   switch (name) {
     case "":
@@ -32,6 +33,8 @@ export function placeOf(fragment: string): Place | null {
       return { page: "local", recording: given };
     case "view":
       return given === null ? null : { page: "view", id: given };
+    case "compare":
+      return comparisonOf(given, decoded(another));
     case "sample":
     case "wall":
     case "record":
@@ -56,6 +59,8 @@ export function fragmentOf(place: Place): string {
       return place.recording === null ? "#/local" : `#/local/${encodeURIComponent(place.recording)}`;
     case "view":
       return `#/view/${encodeURIComponent(place.id)}`;
+    case "compare":
+      return `#/compare/${encodeURIComponent(place.first)}/${encodeURIComponent(place.second)}`;
     default:
       return `#/${place.page}`;
   }
@@ -66,6 +71,10 @@ export function tokenOf(fragment: string): { token: string; place: Place | null 
   const [path = "", query = ""] = fragment.includes("?") ? fragment.split("?", 2) : ["", fragment.replace(/^#/, "")];
   const token = new URLSearchParams(query).get("token");
   return token === null || token === "" ? null : { token, place: placeOf(path) };
+}
+
+function comparisonOf(first: string | null, second: string | null): Place | null {
+  return first === null || second === null ? null : { page: "compare", first, second };
 }
 
 function decoded(argument: string): string | null {

@@ -1,4 +1,5 @@
 /** What stands around a place: the way to the others, light or dark, and the way out. */
+import { confirmed } from "./dialog";
 import { button, element } from "./dom";
 import { type IconName, icon } from "./icons";
 import type { Page } from "./page";
@@ -34,7 +35,7 @@ const THEME_ICONS: Record<Theme, IconName> = { system: "system", light: "sun", d
 export function frame(root: HTMLElement, page: Page, current: PageName): HTMLElement {
   const main = element("main", { class: "content", id: "content", tabindex: "-1" });
   const header = element("header", { class: "bar" }, brand(), places(page, current), themeSwitch());
-  if (page.session.grants.length > 0) header.append(signOut(page));
+  if (page.session.grants.length > 0) header.append(signOut(page, async () => true));
   root.replaceChildren(skipLink(main), header, main);
   return main;
 }
@@ -86,8 +87,14 @@ function skipLink(main: HTMLElement): HTMLElement {
   return link;
 }
 
-function signOut(page: Page): HTMLElement {
+/** Where it would be pressed by mistake in front of the class: asks first. */
+export function signOutAfterQuestion(page: Page): HTMLElement {
+  return signOut(page, () => confirmed(texts.signOut, texts.signOutQuestion, texts.signOut));
+}
+
+function signOut(page: Page, isMeant: () => Promise<boolean>): HTMLElement {
   return button(icon("out"), { class: "quiet round", "aria-label": texts.signOut, title: texts.signOut }, async () => {
+    if (!(await isMeant())) return;
     await page.session.leave();
     toast(texts.signedOut);
     page.go({ page: "join", code: null });

@@ -7,7 +7,7 @@ import type { State } from "../generated/models";
 
 const STATES_ENGLISH: Record<State, string> = {
   waiting: "Waiting for video",
-  receiving: "Filming",
+  receiving: "Receiving",
   processing: "Finishing",
   finished: "Finished",
   failed: "Failed",
@@ -20,7 +20,11 @@ function percent(share: number): string {
 
 const english = {
   states: STATES_ENGLISH,
+  filming: "Filming",
+  localizing: "Processing",
+  waitsForTurn: "Waiting for its turn",
   notYet: "not yet",
+  unknown: "unknown",
 
   appName: "cellSTORM",
   tagline: "A phone on the eyepiece, molecules on the screen.",
@@ -35,6 +39,7 @@ const english = {
   themes: { system: "As the device", light: "Light", dark: "Dark" },
   signOut: "Sign out",
   signedOut: "Signed out. This device must join again.",
+  signOutQuestion: "This browser then shows nothing of the server any more, until it joins again with a new code.",
   close: "Close",
   cancel: "Cancel",
   back: "Back",
@@ -232,7 +237,8 @@ const english = {
     serverPicture: "Server's picture",
     connected: "Live",
     connecting: "Connecting…",
-    lost: "Connection lost; trying again",
+    lost: "No connection",
+    left: "You have left; ask for a new code to watch again.",
     ended: "",
     lag: (seconds: number): string => `${seconds.toFixed(1)} s behind`,
     place: (x: string, y: string): string => `x ${x} nm, y ${y} nm`,
@@ -263,6 +269,139 @@ const english = {
       play: ["Space", "play and pause"],
       full: ["F", "full screen"],
       picture: ["S", "save this view"],
+      help: ["?", "this list"],
+    } as Record<string, [string, string]>,
+  },
+  finish: {
+    button: "Finish",
+    heading: "Finish this acquisition?",
+    question:
+      "No more video can be added afterwards. What has come is localized to its end, and the results are written.",
+    advice: "If the phone does not come back, it finishes by itself after a while.",
+    finishing: "Finishing…",
+  },
+  again: {
+    heading: "Once more",
+    reprocess: "Reprocess",
+    withOriginal: "Compare with its original",
+    withAnother: "Compare with…",
+  },
+  reprocess: {
+    heading: "Reprocess",
+    advice: "The kept video is localized once more, with what you change here. This result stays as it is.",
+    name: (name: string): string => `${name}, again`,
+    ownThreshold: (threshold: number | null): string =>
+      threshold === null ? "its own choice" : `its own: ${threshold}`,
+    threshold: "Threshold",
+    thresholdAdvice: (least: number, most: number): string =>
+      `Between ${least} and ${most}: lower finds dim molecules too, higher leaves doubtful ones out. Empty: its own.`,
+    wasVersion: (version: string): string => `, was ${version}`,
+    region: "Region",
+    regions: {
+      same: "As it was",
+      view: "What the viewer shows now",
+      whole: "The whole frame",
+      other: "Another",
+    },
+    regionText: "X, Y, width, height",
+    regionAdvice: (width: number, height: number): string =>
+      `In camera pixels of a frame of ${width} × ${height}; width and height are at least 8.`,
+    firstFrame: "First frame",
+    lastFrame: "Last frame",
+    framesAdvice: "Counted from 0, both included. Empty: from the first, or to the last.",
+    frameOrder: "The last frame comes before the first one. Exchange them, or leave one empty.",
+    begin: "Reprocess",
+    beginning: "Preparing…",
+  },
+  choose: {
+    heading: "Compare with…",
+    advice: "What was made of the same recording comes first.",
+    same: "same recording",
+    none: "There is no other acquisition with the same pixel size yet. Reprocess this one with another setting.",
+    noneFound: "None fits. Clear the search to see all.",
+  },
+  compare: {
+    title: "Comparison",
+    modes: "How to compare",
+    side: "Side by side",
+    swipe: "Swipe",
+    difference: "Difference",
+    swap: "Exchange first and second",
+    swapWord: "Exchange",
+    download: "Difference as a picture (PNG)",
+    stages: ["First image", "Second image"] as [string, string],
+    stageHelp: "Arrow keys move both images, plus and minus zoom, zero shows all.",
+    handle: "Divider: the first result on its left, the second on its right",
+    pictures: "Images",
+    onlyFirst: "only the first",
+    onlySecond: "only the second",
+    inBoth: "both",
+    sameBrightness: "Equally bright for equally many localizations",
+    ownBrightness:
+      "The difference scales each image by itself, so that more molecules of one structure are no difference.",
+    numbers: "Numbers",
+    both: "In both",
+    first: "First",
+    second: "Second",
+    ratio: "Second : first",
+    measure: "Figure",
+    rows: {
+      localizations: "Localizations",
+      frames: "Frames with any",
+      shared: "Found by the other too",
+      photons: "Photons (median)",
+      precision: "Precision (median)",
+      resolution: "Resolution (FRC)",
+    },
+    tolerance: "Same molecule up to (nm)",
+    toleranceAdvice: "Two localizations are one molecule if they lie in the same frame and no farther apart than this.",
+    identical: "Both tables are the same, row by row.",
+    agreement: ["Agreement", "Of all molecules that either has found, the share that both have (Jaccard index)"],
+    pairs: ["Pairs", "Molecules that both have found"],
+    distance: ["Distance of pairs", "Root mean square"],
+    offset: ["Shift, x and y", "Median of second less first"],
+    photonRatio: ["Photons of pairs", "Median of second : first"],
+    settings: "Settings",
+    setting: "Setting",
+    differs: "differs",
+    settingRows: {
+      generator: "Generator",
+      version: "Version",
+      threshold: "Threshold",
+      region: "Region",
+      frames: "Frames",
+      camera: "Camera",
+      pixelSize: "Pixel size",
+    },
+    ownThreshold: (threshold: number | null): string =>
+      threshold === null ? "its own choice" : `${threshold} (its own)`,
+    allFrames: "all",
+    frameSpan: (first: number, last: number | null): string => `${first} to ${last ?? "the last"}`,
+    cameraDefault: "phone, not calibrated",
+    camera: (gain: number, offset: number, noise: number): string => `gain ${gain}, offset ${offset}, noise ${noise}`,
+    region: (x: number, y: number, width: number, height: number): string => `${width} × ${height} at ${x}, ${y}`,
+    percent: (share: number): string => percent(share),
+    nothing: "Nothing was found in this one.",
+    noNumbers: "One of them has no frames, so that there is nothing to count.",
+    noFrames: "This one has no frames, so that there is nothing to show or to compare.",
+    cannotShow: (why: string): string => `This one cannot be shown: ${why}`,
+    counting: "Comparing…",
+    stillComes: "One of them still grows; the numbers follow.",
+    otherRecording:
+      "As far as the server knows, these are two recordings. Images can be compared; what is found in both means little.",
+    newestOnly: (have: string, all: string, which: string): string =>
+      `${which} shows the newest ${have} of ${all} localizations; the numbers count all.`,
+    differentPixels: "Their camera pixels differ in size, so that the images do not lie over each other.",
+    keyNames: {
+      arrows: ["← ↑ → ↓", "move both images"],
+      zoom: ["+ −", "zoom in and out"],
+      fit: ["0", "whole field"],
+      modes: ["1 2 3", "side by side, swipe, difference"],
+      flick: ["Space", "first or second alone, in turns"],
+      colour: ["C", "next colours"],
+      invert: ["I", "invert"],
+      full: ["F", "full screen"],
+      picture: ["S", "save the difference"],
       help: ["?", "this list"],
     } as Record<string, [string, string]>,
   },
@@ -344,8 +483,10 @@ const english = {
       `${seconds.toFixed(0)}\u00a0s away, ${frames} frames not sent. It goes on by itself.`,
     back: (seconds: number, frames: number): string =>
       `Back after ${seconds.toFixed(1)}\u00a0s: ${frames} frames were not sent.`,
-    cannotKeepUp: (lagS: number): string =>
-      `The server is ${lagS.toFixed(0)}\u00a0s behind. Nothing is lost; it catches up when you stop.`,
+    cannotKeepUp: (frames: number, seconds: number): string =>
+      `${frames} frames wait at the server, ${seconds.toFixed(0)}\u00a0s of film. Nothing is lost: the newest come first, the others follow.`,
+    tooSlow: (doneFps: number, sentFps: number): string =>
+      `It does ${doneFps.toFixed(0)} of ${sentFps.toFixed(0)} frames a second. For a live image choose a smaller square next time.`,
     wrongSize: (width: number, height: number): string => `The browser sends ${width}×${height} instead.`,
     limitedBy: {
       cpu: "This phone is too hot or too slow for the picture: choose a smaller square.",
@@ -366,6 +507,7 @@ const english = {
     bitrate: "Bitrate",
     quantiser: "Quantiser",
     rate: "Frames",
+    waiting: "Frames that wait",
     lag: "Lag",
     roundTrip: "Round trip",
     packetLoss: "Packets lost",
@@ -458,7 +600,8 @@ const english = {
       heading: "Read the image",
       words:
         "Each dot is one molecule that blinked. More frames fill the structure; the scale bar tells its size. Beside " +
-        "it stands the widefield image, as blurred as the microscope alone sees it.",
+        "it stands the widefield image, as blurred as the microscope alone sees it. Afterwards, Reprocess tries another " +
+        "generator or threshold, and lays both results over each other.",
     },
   },
   hintsHeading: "What makes a dSTORM sample blink well",
@@ -519,5 +662,4 @@ export function languageOf(wanted: readonly string[]): Language {
 
 export const language: Language = languageOf(typeof navigator === "undefined" ? [] : navigator.languages);
 export const texts: Texts = LANGUAGES[language];
-export const STATES = texts.states;
 export const NOT_YET = texts.notYet;

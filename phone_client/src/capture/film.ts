@@ -1,28 +1,24 @@
 /** The place where one films: frame it, hold it still, press one button, and watch the image grow. */
 import { element, say } from "../app/dom";
 import { messageOf } from "../app/errors";
-import { type Notice, notice } from "../app/notice";
+import { notice } from "../app/notice";
 import type { Page } from "../app/page";
 import { type Place, fragmentOf } from "../app/places";
 import { bar } from "../app/shell";
-import { RecordControl } from "../offline/record_control";
-import { STATES, texts } from "../app/texts";
+import { stateWord } from "../app/states";
+import { texts } from "../app/texts";
 import type { Acquisition } from "../generated/models";
 import { sleep } from "../app/backoff";
 import { keepScreenOn } from "./awake";
 import "./capture.css";
-import { Desk, type DeskState } from "./desk";
 import { type Capture, Filming } from "./filming";
-import { type Finder, finder } from "./finder";
-import { type Gauges, gauges } from "./gauges";
-import { answers } from "./link";
-import { type LocksView, driftsOf, locksView } from "./locks_view";
-import { CaptureMemory } from "./memory";
-import { resultView } from "./result_view";
+import { Reach, waysTo } from "./link";
+import { driftsOf } from "./locks_view";
+import { type ResultView, resultView } from "./result_view";
 import { type RunView, runView } from "./run_view";
-import { type AcquisitionForm, type CameraView, acquisitionForm, cameraView } from "./setup_view";
 import { type Tabs, tabs } from "./tabs";
 import { browserParts, publish } from "./whip";
+import { Workbench } from "./workbench";
 
 const words = texts.capture;
 const EXPOSURE_EVERY_MS = 5000;
@@ -35,26 +31,18 @@ export function show(root: HTMLElement, page: Page, place: Place, signal: AbortS
 
 /** Joins the parts: none of them knows another. */
 class FilmPlace {
-  readonly #memory = new CaptureMemory(localStorage);
-  readonly #desk: Desk;
+  readonly #bench: Workbench;
   readonly #filming: Filming;
-  readonly #finder: Finder;
-  readonly #gauges: Gauges = gauges();
-  readonly #camera: CameraView;
-  readonly #locks: LocksView;
-  readonly #form: AcquisitionForm;
   readonly #run: RunView;
   readonly #tabs: Tabs = tabs();
-  /** Of the camera. */
-  readonly #trouble: Notice;
-  /** Of all else. */
+  /** Of all but the camera. */
   readonly #problem = notice();
   readonly #main = element("main", { class: "capture" });
   readonly #title = element("h1", {}, texts.film);
   readonly #state = element("span", { class: "state", role: "status" });
   readonly #press = element("button", { type: "button", class: "primary film" }, words.film);
-  readonly #record: RecordControl;
   readonly #result = element("div", { class: "result-slot" });
+  #shown: ResultView | null = null;
   #acquisition: Acquisition | null = null;
   #awake: AbortController | null = null;
   #exposureWarning: string | null = null;
@@ -65,36 +53,16 @@ class FilmPlace {
     private id: string | null,
     private readonly signal: AbortSignal,
   ) {
-    this.#desk = new Desk(
-      this.#memory,
-      {
-        inset: (inset) => this.#gauges.inset(inset),
-        measured: (measurement) => this.#gauges.measured(measurement),
-      },
-      (state) => this.#showDesk(state),
-      signal,
-    );
-    this.#finder = finder({
-      placed: (square) => this.#desk.place(square),
-      looked: (x, y) => this.#desk.cropping?.look(x, y),
-    });
-    this.#camera = cameraView(() => this.#desk);
-    this.#locks = locksView(() => this.#desk);
-    this.#form = acquisitionForm(() => page.api.models(), this.#memory);
-    this.#record = new RecordControl(
-      {
-        stream: () => this.#desk.cropping?.stream ?? null,
-        about: () => this.#form.about(),
-        camera: () => this.#desk.report(this.#desk.cropping?.counts.passed ?? 0, 0, 0),
-        onChange: () => this.#showRecording(),
-      },
-      signal,
-    );
-    this.#trouble = notice(() => this.#desk.open());
+    const models = () => page.api.models();
+    const on = {
+      desk: () => this.#deskChanged(),
+      recording: (isRecording: boolean) => this.#showRecording(isRecording),
+    };
+    this.#bench = new Workbench(models, on, signal);
     this.#filming = this.#newFilming();
     this.#run = runView(
       () => this.#filming,
-      () => this.#desk.cropping,
+      () => this.#bench.desk.cropping,
       signal,
     );
   }
@@ -102,20 +70,20 @@ class FilmPlace {
   begin(): void {
     const { signal } = this;
     this.#press.addEventListener("click", () => this.#pressed());
-    this.#tabs.put("camera", this.#finder.root);
-    const folds = element("div", { class: "folds" }, this.#locks.root, this.#camera.root);
-    if (this.id === null) folds.append(this.#form.root);
+    this.#tabs.put("camera", this.#bench.finder.root);
+    const folds = element("div", { class: "folds" }, this.#bench.locks.root, this.#bench.camera.root);
+    if (this.id === null) folds.append(this.#bench.form.root);
     const side = element(
       "div",
       { class: "capture-side" },
       this.#run.root,
-      this.#gauges.root,
+      this.#bench.gauges.root,
       this.#result,
-      this.#record.root,
+      this.#bench.record.root,
       folds,
     );
     const foot = element("div", { class: "film-bar" }, this.#run.status, this.#press);
-    const notices = element("div", { class: "notices" }, this.#trouble.root, this.#problem.root);
+    const notices = element("div", { class: "notices" }, this.#bench.trouble.root, this.#problem.root);
     this.#main.append(this.#tabs.root, notices, side, foot);
     this.root.replaceChildren(bar({ page: "start" }, this.#title, this.#state), this.#main);
     signal.addEventListener("abort", () => this.#filming.leave(), { once: true });
@@ -124,27 +92,28 @@ class FilmPlace {
       if (this.#filming.capture.state === "filming") await this.#tellCamera();
     });
     this.#showCapture(this.#filming.capture);
-    void this.#desk.open();
+    void this.#bench.desk.open();
     if (this.id !== null) this.#followResult(this.id);
   }
 
   #newFilming(): Filming {
-    const isReachable = (signal: AbortSignal) => answers(this.page.api.liveUrl(this.id!), signal);
-    const parts = browserParts(isReachable);
+    const { api } = this.page;
+    const reach = new Reach(waysTo(api.origin, () => api.liveUrl(this.id!)));
+    const parts = browserParts(reach);
     return new Filming(
       {
         create: () => this.#create(),
         publish: async (gap, signal) => {
-          const stream = this.#desk.cropping?.stream;
+          const stream = this.#bench.desk.cropping?.stream;
           if (stream === undefined || this.id === null) throw new Error("filming began without camera or acquisition");
-          return await publish({ url: this.page.api.whipUrl(this.id), stream, gap }, signal, parts);
+          return await publish({ url: api.whipUrl(this.id), stream, gap }, signal, parts);
         },
-        isReachable,
+        isReachable: (signal) => reach.isReachable(signal),
         finish: async () => {
           await this.#tellCamera().catch((error: unknown) => this.#forgive(error)); // it has been told while filming
-          await this.page.api.finish(this.id!);
+          await api.finish(this.id!);
         },
-        framesSoFar: () => this.#desk.cropping?.counts.passed ?? 0,
+        framesSoFar: () => this.#bench.desk.cropping?.counts.passed ?? 0,
         nowMs: () => performance.now(),
         sleep: sleepUntilOnline,
       },
@@ -164,13 +133,13 @@ class FilmPlace {
       this.page.go({ page: "film", id: null });
       return;
     }
-    this.#desk.cropping?.pace(null);
+    this.#bench.desk.cropping?.pace(null);
     await this.#filming.start();
   }
 
   async #create(): Promise<void> {
     if (this.id === null) {
-      const { id } = await this.page.api.create(this.#form.wanted());
+      const { id } = await this.page.api.create(this.#bench.form.wanted());
       this.page.session.created(id);
       this.id = id;
       // The place stays as it is, camera and all; but a reload comes back to this acquisition.
@@ -185,27 +154,20 @@ class FilmPlace {
       acquisition: (acquisition: Acquisition) => this.#showAcquisition(acquisition),
       problem: (problem: string) => this.#problem.show(problem),
     };
-    const result = resultView(id, this.page.api, on, this.signal);
-    this.#tabs.put("image", result.image);
-    this.#tabs.put("widefield", result.widefield);
-    this.#result.replaceChildren(result.actions);
+    this.#shown = resultView(id, this.page.api, on, this.signal);
+    this.#tabs.put("image", this.#shown.image);
+    this.#tabs.put("widefield", this.#shown.widefield);
+    this.#result.replaceChildren(this.#shown.actions);
   }
 
-  #showDesk(state: DeskState): void {
-    this.#camera.show(state);
-    this.#locks.show(state);
-    if (state.state === "open") this.#finder.show(state.camera.stream, state.frame, state.square);
-    this.#trouble.show(state.state === "failed" ? state.detail : state.state === "taken" ? words.taken : null);
-    this.#record.isReady = state.state === "open";
+  #deskChanged(): void {
     this.#allow();
     this.#warn();
   }
 
   /** Into this device: the server is not asked for anything meanwhile. */
-  #showRecording(): void {
-    const { isRecording } = this.#record;
+  #showRecording(isRecording: boolean): void {
     this.#main.toggleAttribute("data-recording", isRecording);
-    if (isRecording) this.#desk.cropping?.pace(null);
     this.#allow();
   }
 
@@ -213,15 +175,13 @@ class FilmPlace {
   #allow(): void {
     const { state } = this.#filming.capture;
     const isOver = state === "idle" || state === "failed";
-    const isFree = isOver && !this.#record.isRecording;
-    this.#finder.fix(!isFree);
-    for (const fold of [this.#camera.root, this.#form.root]) fold.inert = !isFree;
-    this.#press.disabled = state === "stopping" || (isOver && (!isFree || this.#desk.state.state !== "open"));
+    const isFree = isOver && !this.#bench.record.isRecording;
+    this.#bench.fix(!isFree);
+    this.#press.disabled = state === "stopping" || (isOver && (!isFree || this.#bench.desk.state.state !== "open"));
   }
 
   #showCapture(capture: Capture): void {
     const isOver = capture.state === "idle" || capture.state === "failed";
-    const isWatched = capture.state === "filming" || capture.state === "away";
     this.#main.dataset["capture"] = capture.state;
     this.#run.show(capture);
     this.#allow();
@@ -234,7 +194,9 @@ class FilmPlace {
       this.#awake = new AbortController();
       keepScreenOn(AbortSignal.any([this.#awake.signal, this.signal]));
     }
-    if (isWatched && capture.state === "filming" && capture.gap === null) this.#tabs.open("image");
+    if (capture.state !== "filming") return;
+    if (capture.gap === null) this.#tabs.open("image");
+    else this.#shown?.connectAnew();
   }
 
   #pressText(capture: Capture): string {
@@ -248,7 +210,7 @@ class FilmPlace {
     this.#problem.show(acquisition.error ?? acquisition.notice);
     say(this.#title, acquisition.settings.name);
     document.title = `${acquisition.settings.name} · ${texts.appName}`;
-    say(this.#state, STATES[acquisition.state]);
+    say(this.#state, stateWord(acquisition));
     this.#state.dataset["state"] = acquisition.state;
     say(this.#press, this.#pressText(this.#filming.capture));
     this.#run.follow(acquisition);
@@ -256,9 +218,9 @@ class FilmPlace {
   }
 
   #warn(): void {
-    const { state } = this.#desk;
+    const { state } = this.#bench.desk;
     const drifts = state.state === "open" ? driftsOf(state.locks) : [];
-    const isConverted = this.#desk.cropping?.fidelity === "converted";
+    const isConverted = this.#bench.desk.cropping?.fidelity === "converted";
     this.#run.warn([
       ...drifts,
       ...(this.#exposureWarning === null ? [] : [this.#exposureWarning]),
@@ -278,7 +240,7 @@ class FilmPlace {
     const { capture, totals } = this.#filming;
     if (this.id === null || capture.state === "idle" || capture.state === "failed") return;
     const sent = capture.state === "filming" ? ((await capture.session.stats())?.framesSent ?? 0) : 0;
-    const report = this.#desk.report(totals.framesSent + sent, totals.framesMissed, totals.losses);
+    const report = this.#bench.desk.report(totals.framesSent + sent, totals.framesMissed, totals.losses);
     if (report !== null) await this.page.api.tellCamera(this.id, report, this.#soon());
   }
 

@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { Silence, answers, impatient } from "./link";
+import { Reach, Silence, answers, hangUp, hears, impatient, stunOf } from "./link";
 
 test("two seconds without a byte are doubtful, four are the end, one byte mends all", () => {
   const silence = new Silence(0);
@@ -46,6 +46,67 @@ test.each([
   vi.useRealTimers();
 });
 
+test("a page's own address is asked over UDP, at the port that its scheme means", () => {
+  expect(stunOf("https://192.168.1.5:8443")).toBe("stun:192.168.1.5:8443");
+  expect(stunOf("https://storm.example")).toBe("stun:storm.example:443");
+  expect(stunOf("http://[fd00::1]")).toBe("stun:[fd00::1]:80");
+});
+
+/** A peer connection that finds candidates of the types it is given. */
+class FakeSeeker extends EventTarget {
+  isClosed = false;
+
+  constructor(private readonly types: readonly string[]) {
+    super();
+  }
+
+  createDataChannel(): void {}
+
+  async setLocalDescription(): Promise<void> {
+    for (const type of [...this.types, null]) {
+      this.dispatchEvent(Object.assign(new Event("icecandidate"), { candidate: type && { type } }));
+    }
+  }
+
+  close(): void {
+    this.isClosed = true;
+  }
+}
+
+test.each([
+  ["answers", ["host", "srflx"], true],
+  ["does not", ["host"], false],
+])("a gateway that %s over UDP is heard so, and the peer connection is closed", async (_, types, isHeard) => {
+  const stop = new AbortController();
+  const peer = new FakeSeeker(types);
+  const heard = hears("stun:lab", stop.signal, () => peer as unknown as RTCPeerConnection);
+  if (!isHeard) stop.abort();
+  expect(await heard).toBe(isHeard);
+  expect(peer.isClosed).toBe(true);
+});
+
+test("a browser that makes no more peer connections has heard nothing", async () => {
+  const refuse = () => {
+    throw new DOMException("Cannot create so many PeerConnections", "UnknownError");
+  };
+  expect(await hears("stun:lab", new AbortController().signal, refuse)).toBe(false);
+});
+
+test("only a gateway that was heard over UDP on a good link is waited for over UDP", async () => {
+  const [asked, echoes] = [[] as string[], [false, true, false, false]];
+  const reach = new Reach({
+    echo: async () => (asked.push("echo"), echoes.shift() ?? false),
+    answer: async () => (asked.push("answer"), true),
+  });
+  const { signal } = new AbortController();
+  await reach.tryEcho(signal);
+  expect(await reach.isReachable(signal)).toBe(true);
+  await reach.tryEcho(signal);
+  await reach.tryEcho(signal); // lost with the link: what is known stays known
+  expect(await reach.isReachable(signal)).toBe(false);
+  expect(asked).toEqual(["echo", "answer", "echo", "echo", "echo"]);
+});
+
 test("a socket that does not open soon makes room for the next", () => {
   vi.useFakeTimers();
   const [slow, quick] = [new FakeSocket("nothing"), new FakeSocket("nothing")];
@@ -54,4 +115,14 @@ test("a socket that does not open soon makes room for the next", () => {
   vi.advanceTimersByTime(1500);
   expect([slow.isClosed, quick.isClosed]).toEqual([true, false]);
   vi.useRealTimers();
+});
+
+test("a connection that is hung up on is over at once, and nothing more is heard of it", () => {
+  const heard: string[] = [];
+  const socket = Object.assign(new FakeSocket("nothing"), { onmessage: () => heard.push("message") });
+  socket.addEventListener("close", () => heard.push("close"));
+  hangUp(socket as unknown as WebSocket);
+  expect(heard).toEqual(["close"]);
+  expect(socket.isClosed).toBe(true);
+  expect(socket.onmessage).toBeNull();
 });

@@ -8,8 +8,8 @@ import { fragmentOf } from "../app/places";
 import { texts } from "../app/texts";
 import { toast } from "../app/toast";
 import type { Acquisition } from "../generated/models";
-import { follow } from "../live/feed";
-import { impatient } from "./link";
+import { follow, partsOf } from "../live/feed";
+import { hangUp, impatient } from "./link";
 import { imagePanel } from "../viewer/image_panel";
 import { widefieldPanel } from "../viewer/widefield_panel";
 
@@ -19,6 +19,8 @@ export interface ResultView {
   readonly image: HTMLElement;
   readonly widefield: HTMLElement;
   readonly actions: HTMLElement;
+  /** After a lost link: what comes over the old connection may take another minute. */
+  connectAnew(): void;
 }
 
 /** Follows the acquisition until it is over, or the signal is aborted. */
@@ -37,10 +39,8 @@ export function resultView(
     actions.show(acquisition);
     on.acquisition(acquisition);
   };
-  const parts = {
-    open: (url: string) => impatient(new WebSocket(url)),
-    ask: (asking: AbortSignal) => api.acquisition(id, asking),
-  };
+  let socket: WebSocket | null = null;
+  const parts = { ...partsOf(api, id), open: (url: string) => (socket = impatient(new WebSocket(url))) };
   const complain = (error: unknown) => {
     if (!signal.aborted) on.problem(messageOf(error));
   };
@@ -56,7 +56,12 @@ export function resultView(
     },
     signal,
   ).catch(complain);
-  return { image: image.root, widefield: widefield.root, actions: actions.root };
+  return {
+    image: image.root,
+    widefield: widefield.root,
+    actions: actions.root,
+    connectAnew: () => socket && hangUp(socket),
+  };
 }
 
 function actionBar(

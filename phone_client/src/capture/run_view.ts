@@ -4,14 +4,13 @@ import { unreachable } from "../app/errors";
 import { NOT_YET, texts } from "../app/texts";
 import type { Acquisition } from "../generated/models";
 import { count } from "../viewer/figures";
+import { backlogOf, framesWaiting } from "./backlog";
 import type { Cropping } from "./cropping";
 import type { Capture, Filming } from "./filming";
 import type { Session } from "./whip";
 import { type SendRates, type SendStats, ratesOf } from "./send_stats";
 
 const words = texts.capture;
-/** The newest frame in the image should not be much older: from here on the person is told. */
-const LATE_S = 6;
 const BACK_SHOWN_MS = 15_000;
 
 export interface RunView {
@@ -139,7 +138,7 @@ function statusOf(
   }
 }
 
-function mindsOf(capture: Capture, { stats, acquisition }: Moment): string[] {
+function mindsOf(capture: Capture, { stats, rates, acquisition }: Moment): string[] {
   if (capture.state !== "filming") return [];
   const found: string[] = [];
   const limit = stats?.limitedBy;
@@ -148,8 +147,9 @@ function mindsOf(capture: Capture, { stats, acquisition }: Moment): string[] {
   if (stats?.width != null && stats.height != null && width !== null && height !== null) {
     if (stats.width !== width || stats.height !== height) found.push(words.wrongSize(stats.width, stats.height));
   }
-  const lagS = acquisition?.lag_s ?? null;
-  if (lagS !== null && lagS > LATE_S) found.push(words.cannotKeepUp(lagS));
+  const backlog = acquisition && backlogOf(acquisition, rates?.fps ?? null);
+  if (backlog) found.push(words.cannotKeepUp(backlog.frames, backlog.seconds));
+  if (backlog?.tooSlow) found.push(words.tooSlow(backlog.tooSlow.doneFps, backlog.tooSlow.sentFps));
   return found;
 }
 
@@ -173,6 +173,7 @@ function figuresOf(
     { key: "bitrate", label: words.bitrate, value: known(rates?.megabitsPerSecond, words.megabits) },
     { key: "quantiser", label: words.quantiser, value: known(rates?.quantiser, (value) => value.toFixed(0)) },
     { key: "size", label: words.size, value: known(stats?.width, (side) => words.frameSize(side, stats?.height ?? 0)) },
+    { key: "waiting", label: words.waiting, value: known(acquisition && framesWaiting(acquisition), count) },
     { key: "lag", label: words.lag, value: known(acquisition?.lag_s, words.seconds) },
     { key: "round-trip", label: words.roundTrip, value: known(stats?.roundTripS, (s) => words.milliseconds(1000 * s)) },
     { key: "packet-loss", label: words.packetLoss, value: known(rates?.loss, words.percent) },

@@ -12,6 +12,7 @@ const stream = { getVideoTracks: () => [{}] } as unknown as MediaStream;
 
 class FakeGateway extends FakeServer {
   isReachable = true;
+  echoesTried = 0;
 }
 
 function answering(toDelete = () => new Response(null, { status: 200 })): FakeGateway {
@@ -33,7 +34,10 @@ function start(
     createPeer: () => peer as unknown as RTCPeerConnection,
     codecs: () => codecs,
     send: server.send,
-    isReachable: async () => server.isReachable,
+    reach: {
+      tryEcho: async () => void server.echoesTried++,
+      isReachable: async () => server.isReachable,
+    },
     nowMs: () => Date.now(),
   };
   return publish({ url: URL_, stream, gap: gap && (() => gap) }, signal, parts);
@@ -102,6 +106,7 @@ test("a link that is silent while the gateway does not answer is lost within thr
     await vi.advanceTimersByTimeAsync(1000);
   }
   expect(cause).toBeNull();
+  expect(server.echoesTried).toBe(1); // while the link was good
   server.isReachable = false;
   await vi.advanceTimersByTimeAsync(3000);
   expect(cause).toBe("silent");

@@ -3,7 +3,7 @@ import { PageError } from "../app/errors";
 import { request } from "../app/http";
 import { texts } from "../app/texts";
 import type { LinkGap } from "../generated/models";
-import { Silence } from "./link";
+import { type Reach, Silence } from "./link";
 import { type SendStats, statsOf } from "./send_stats";
 
 export type { SendStats };
@@ -13,8 +13,8 @@ export interface WhipParts {
   /** What this browser can encode. */
   codecs: () => readonly RTCRtpCodec[];
   send: typeof fetch;
-  /** Whether the gateway answers; asked when nothing has been heard for a while. */
-  isReachable: (signal: AbortSignal) => Promise<boolean>;
+  /** Asked when nothing has been heard for a while. */
+  reach: Pick<Reach, "tryEcho" | "isReachable">;
   nowMs: () => number;
 }
 
@@ -45,17 +45,18 @@ const GATHERING_MS = 2000;
 const CONNECTING_MS = 8000;
 const STOPPING_MS = 3000;
 const LISTEN_EVERY_MS = 500;
+const DOUBT_MS = 1500;
 
 /** Best first; the second for browsers that do not know the first, which leaves the frame rate to the encoder's mood. */
 const PREFERENCES = ["maintain-framerate-and-resolution", "maintain-resolution"] as const;
 
-export function browserParts(isReachable: WhipParts["isReachable"]): WhipParts {
+export function browserParts(reach: Reach): WhipParts {
   return {
     // On a local network a STUN server only costs time; the gateway has an address that the phone reaches.
     createPeer: () => new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" }),
     codecs: () => RTCRtpSender.getCapabilities("video")?.codecs ?? [],
     send: (input, init) => fetch(input, init),
-    isReachable,
+    reach,
     nowMs: () => performance.now(),
   };
 }
@@ -225,6 +226,7 @@ class PublishedSession implements Session {
   ) {
     this.id = decodeURIComponent(new URL(resource).pathname.split("/").at(-1) ?? "");
     this.lost = new Promise((resolve) => this.#listen(resolve));
+    void parts.reach.tryEcho(this.#over.signal);
   }
 
   async stop(): Promise<void> {
@@ -249,6 +251,10 @@ class PublishedSession implements Session {
     return this.#last;
   }
 
+  #answersSoon(): Promise<boolean> {
+    return this.parts.reach.isReachable(AbortSignal.any([this.#over.signal, AbortSignal.timeout(DOUBT_MS)]));
+  }
+
   /** Browsers take half a minute to call a dead connection "failed"; what arrives over it tells within seconds. */
   #listen(lose: (cause: LossCause) => void): void {
     const { signal } = this.#over;
@@ -264,7 +270,7 @@ class PublishedSession implements Session {
       isLooking = true;
       const hearing = silence.hear(this.parts.nowMs(), (await this.stats())?.bytesReceived ?? null);
       if (hearing === "silent") lose("silent");
-      else if (hearing === "doubtful" && !(await this.parts.isReachable(signal))) lose("silent");
+      else if (hearing === "doubtful" && !(await this.#answersSoon())) lose("silent");
       isLooking = false;
     };
     const timer = setInterval(() => void look(), LISTEN_EVERY_MS);

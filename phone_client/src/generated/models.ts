@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 9adc8739f68e83b482ab20c91ca220d8686385cf322a2fc68cd9a91273453120); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 35c2f6e5841ff53c230708f08d8dcbaba99061a673efde0ea7e37091deaf56ba); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -26,9 +26,12 @@ export interface Models {
   Camera?: Camera;
   CameraFrames?: CameraFrames;
   CameraReport?: CameraReport;
+  Changes?: Changes;
   Closing?: Closing;
   CodeRequest?: CodeRequest;
   ColumnDescription?: ColumnDescription;
+  CommonComparison?: CommonComparison;
+  Comparison?: Comparison;
   CreatedAcquisition?: CreatedAcquisition;
   ExposureDrift?: ExposureDrift;
   Gap?: Gap;
@@ -42,6 +45,7 @@ export interface Models {
   Priority?: Priority1;
   Progress?: Progress;
   ResultFile?: ResultFile;
+  Side?: Side;
   State?: State;
 }
 /**
@@ -60,6 +64,14 @@ export interface Acquisition {
    * The batch that it belongs to.
    */
   batch_id: string | null;
+  /**
+   * The acquisition whose kept video it is made of.
+   */
+  reprocessed_from: string | null;
+  /**
+   * As it was when the acquisition was opened; null of very old ones.
+   */
+  generator: GeneratorSpec | null;
   created_at: string;
   /**
    * Null until the first frame.
@@ -162,7 +174,7 @@ export interface AcquisitionSettings {
    */
   frame_rate: number | null;
   /**
-   * Of the generator's probability; null for the one that it was published with.
+   * Of the probability; null for the generator's own, which for `default` is chosen by what the video shows.
    */
   threshold: number | null;
 }
@@ -186,6 +198,46 @@ export interface Camera {
    * False for a preset: photons are then rough.
    */
   calibrated: boolean;
+}
+/**
+ * What one must know of a generator to run it and to read its output.
+ */
+export interface GeneratorSpec {
+  name: string;
+  version: string;
+  /**
+   * Of weights.onnx; null where there is no network.
+   */
+  sha256: string | null;
+  output: "emitters" | "map" | "frames" | "counts";
+  /**
+   * Frames in a window; odd, the middle one is predicted.
+   */
+  context_frames: number;
+  /**
+   * Height and width must be multiples of it.
+   */
+  size_multiple: number;
+  /**
+   * Of the probability, or in a map of the frame's maximum, below which nothing is reported; null, of emitters alone: the one with which the expected Jaccard index is highest.
+   */
+  threshold: number | null;
+  /**
+   * Output pixels per camera pixel, in each direction.
+   */
+  upsampling: number;
+  /**
+   * One sigma of a position's error, camera pixels, as measured; of outputs that do not tell it.
+   */
+  precision_px: number | null;
+  /**
+   * Counts of a whole spot below which nothing is reported, from map or frames.
+   */
+  least_signal: number;
+  /**
+   * Counts of a spot whose pixels in the map sum to 1.
+   */
+  map_signal: number;
 }
 /**
  * A lost link, as it is kept.
@@ -233,7 +285,7 @@ export interface NewAcquisition {
    */
   frame_rate?: number | null;
   /**
-   * Of the generator's probability; null for the one that it was published with.
+   * Of the probability; null for the generator's own, which for `default` is chosen by what the video shows.
    */
   threshold?: number | null;
 }
@@ -377,6 +429,30 @@ export interface LockReport {
   wanted: number | null;
 }
 /**
+ * What is to be otherwise; what is left out stays as it was, and null means what it means for a new acquisition.
+ */
+export interface Changes {
+  name?: string | null;
+  model?: string | null;
+  /**
+   * As of a new acquisition.
+   */
+  roi?: string | null;
+  /**
+   * As of a new acquisition.
+   */
+  frames?: string | null;
+  /**
+   * As of a new acquisition.
+   */
+  camera?: string | null;
+  /**
+   * Of the generator's probability.
+   */
+  threshold?: number | null;
+  pixel_size_nm?: number | null;
+}
+/**
  * Last message: nothing more will come.
  */
 export interface Closing {
@@ -414,6 +490,94 @@ export interface ColumnDescription {
   meaning: string;
 }
 /**
+ * Likewise of two acquisitions: of what both were asked to localize in, alone.
+ */
+export interface CommonComparison {
+  first: Side;
+  second: Side;
+  tolerance_nm: number;
+  /**
+   * Pairs of localizations in the same frame, at most the tolerance apart.
+   */
+  matched: number;
+  /**
+   * Pairs by all that either has found.
+   */
+  jaccard: number | null;
+  /**
+   * Median of second less first.
+   */
+  offset_x_nm: number | null;
+  offset_y_nm: number | null;
+  distance_nm_rms: number | null;
+  /**
+   * Second over first.
+   */
+  photon_ratio_median: number | null;
+  /**
+   * Whether all rows are the same, as far as files keep them.
+   */
+  identical: boolean;
+  /**
+   * X,Y,W,H in the camera's frame, where both were compared; null for the same region of both, all of it.
+   */
+  roi: string | null;
+  /**
+   * A:B, which of them were compared; null for the same frames of both, all of them.
+   */
+  frames: string | null;
+}
+/**
+ * One of the two; medians are null where there are no localizations.
+ */
+export interface Side {
+  localizations: number;
+  /**
+   * That have a localization.
+   */
+  frames: number;
+  photons_median: number | null;
+  precision_nm_median: number | null;
+  /**
+   * Fourier ring correlation; null where it cannot be told.
+   */
+  resolution_nm: number | null;
+  /**
+   * Of its localizations, those that the other one has too.
+   */
+  matched_share: number | null;
+}
+/**
+ * What two tables have in common; distances are null where they share nothing.
+ */
+export interface Comparison {
+  first: Side;
+  second: Side;
+  tolerance_nm: number;
+  /**
+   * Pairs of localizations in the same frame, at most the tolerance apart.
+   */
+  matched: number;
+  /**
+   * Pairs by all that either has found.
+   */
+  jaccard: number | null;
+  /**
+   * Median of second less first.
+   */
+  offset_x_nm: number | null;
+  offset_y_nm: number | null;
+  distance_nm_rms: number | null;
+  /**
+   * Second over first.
+   */
+  photon_ratio_median: number | null;
+  /**
+   * Whether all rows are the same, as far as files keep them.
+   */
+  identical: boolean;
+}
+/**
  * A new acquisition, and what is needed to publish to it and to watch it.
  */
 export interface CreatedAcquisition {
@@ -429,6 +593,14 @@ export interface CreatedAcquisition {
    * The batch that it belongs to.
    */
   batch_id: string | null;
+  /**
+   * The acquisition whose kept video it is made of.
+   */
+  reprocessed_from: string | null;
+  /**
+   * As it was when the acquisition was opened; null of very old ones.
+   */
+  generator: GeneratorSpec | null;
   created_at: string;
   /**
    * Null until the first frame.
@@ -535,46 +707,6 @@ export interface ExposureDrift {
    * Beyond what bleaching explains.
    */
   has_drifted: boolean;
-}
-/**
- * What one must know of a generator to run it and to read its output.
- */
-export interface GeneratorSpec {
-  name: string;
-  version: string;
-  /**
-   * Of weights.onnx; null where there is no network.
-   */
-  sha256: string | null;
-  output: "emitters" | "map" | "frames" | "counts";
-  /**
-   * Frames in a window; odd, the middle one is predicted.
-   */
-  context_frames: number;
-  /**
-   * Height and width must be multiples of it.
-   */
-  size_multiple: number;
-  /**
-   * Of the probability, or in a map of the frame's maximum, below which nothing is reported.
-   */
-  threshold: number;
-  /**
-   * Output pixels per camera pixel, in each direction.
-   */
-  upsampling: number;
-  /**
-   * One sigma of a position's error, camera pixels, as measured; of outputs that do not tell it.
-   */
-  precision_px: number | null;
-  /**
-   * Counts of a whole spot below which nothing is reported, from map or frames.
-   */
-  least_signal: number;
-  /**
-   * Counts of a spot whose pixels in the map sum to 1.
-   */
-  map_signal: number;
 }
 /**
  * A code, and how others come by it.

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { bytesOf, examples, opening } from "../app/fakes";
 import { COLUMNS } from "../generated/tables";
-import { columnIndex, columnsAreKnown, decodeBinary, decodeText, ROW_VALUES, rowsOfTable } from "./messages";
+import { columnIndex, columnsAreKnown, decode, decodeBinary, decodeText, ROW_VALUES, rowsOfTable } from "./messages";
 
 test("a snapshot and a delta written by the server are read, header and every value", () => {
   const snapshot = decodeBinary(bytesOf(examples.snapshot));
@@ -48,6 +48,12 @@ test("bytes that are cut short or come from elsewhere are refused", () => {
 test("text messages are told apart by their kind", () => {
   expect(decodeText('{"kind":"closing","reason":"finished"}')).toEqual({ kind: "closing", reason: "finished" });
   expect(() => decodeText('{"kind":"news"}')).toThrow('"news"');
+});
+
+test("of an answer that holds both, texts are told from rows", () => {
+  const text = '{"kind":"closing","reason":"finished"}';
+  expect(decode(new TextEncoder().encode(text).buffer)).toEqual(decodeText(text));
+  expect(decode(bytesOf(examples.delta)).kind).toBe("delta");
 });
 
 test("columns of another release are noticed", () => {

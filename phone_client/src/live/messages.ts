@@ -28,6 +28,7 @@ export const ROW_VALUES = ROW_BYTES / Float32Array.BYTES_PER_ELEMENT;
 
 const HEADER_BYTES = 32;
 const MAGIC = 0x324c5343; // "CSL2", little-endian
+const BRACE = 0x7b; // what a JSON text begins with
 const widthOf = (dtype: string): number => (dtype === "bfloat16" ? 2 : 4);
 const WIRE_ROW_BYTES = WIRE_COLUMNS.reduce((sum, { dtype }) => sum + widthOf(dtype), 0);
 
@@ -52,6 +53,12 @@ export function decodeText(text: string): TextMessage {
     return message as TextMessage;
   }
   throw new Error(`a message of unknown kind ${JSON.stringify(message.kind)}`);
+}
+
+/** A text or a binary message, of an answer that holds both. */
+export function decode(data: ArrayBuffer): TextMessage | BinaryMessage {
+  const isText = new Uint8Array(data, 0, 1)[0] === BRACE;
+  return isText ? decodeText(new TextDecoder().decode(data)) : decodeBinary(data);
 }
 
 /** Columns of four bytes are views of `data`, which must not change afterwards. */
@@ -87,16 +94,29 @@ export function rowsOfTable(values: Float32Array<ArrayBuffer>): Rows {
   return { ...columns, frame: integers.filter((_, index) => index % ROW_VALUES === columnIndex("frame")), count };
 }
 
+/** Columns that travel as halves are widened when they are first asked for: not every page needs all of them. */
 function columnsOf(data: ArrayBuffer, count: number): Rows {
-  const columns: Partial<Record<ColumnName, Float32Array | Uint32Array>> = {};
+  const rows = { count };
   let offset = HEADER_BYTES;
   for (const { name, dtype } of WIRE_COLUMNS) {
-    if (dtype === "<u4") columns[name] = new Uint32Array(data, offset, count);
-    else if (dtype === "<f4") columns[name] = new Float32Array(data, offset, count);
-    else columns[name] = widened(new Uint16Array(data, offset, count));
+    const place = offset;
+    if (dtype === "<u4") Object.assign(rows, { [name]: new Uint32Array(data, place, count) });
+    else if (dtype === "<f4") Object.assign(rows, { [name]: new Float32Array(data, place, count) });
+    else
+      Object.defineProperty(
+        rows,
+        name,
+        asked(() => widened(new Uint16Array(data, place, count))),
+      );
     offset += count * widthOf(dtype);
   }
-  return { ...columns, count } as Rows;
+  return rows as Rows;
+}
+
+/** A property that is made once, when it is first read. */
+function asked<Value>(make: () => Value): PropertyDescriptor {
+  let made: Value | undefined;
+  return { enumerable: true, get: () => (made ??= make()) };
 }
 
 /** From the upper halves of float32 values. */

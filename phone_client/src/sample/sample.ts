@@ -8,7 +8,7 @@ import { type Place, fragmentOf } from "../app/places";
 import { frame } from "../app/shell";
 import { texts } from "../app/texts";
 import { type Capture, Filming } from "../capture/filming";
-import { answers } from "../capture/link";
+import { Reach, waysTo } from "../capture/link";
 import { browserParts, publish } from "../capture/whip";
 import { type Player, openPlayer } from "./player";
 import "./sample.css";
@@ -86,8 +86,8 @@ function playing(page: Page, id: string, player: Player, signal: AbortSignal): H
 }
 
 function sender(page: Page, id: string, player: Player, onChange: (capture: Capture) => void): Filming {
-  const isReachable = (asking: AbortSignal) => answers(page.api.liveUrl(id), asking);
-  const parts = browserParts(isReachable);
+  const reach = new Reach(waysTo(page.api.origin, () => page.api.liveUrl(id)));
+  const parts = browserParts(reach);
   return new Filming(
     {
       create: async () => undefined, // it is there already: its image is on the screen
@@ -97,7 +97,7 @@ function sender(page: Page, id: string, player: Player, onChange: (capture: Capt
         await player.play();
         return session;
       },
-      isReachable,
+      isReachable: (asking) => reach.isReachable(asking),
       finish: () => page.api.finish(id),
       framesSoFar: player.framesSoFar,
       nowMs: () => performance.now(),

@@ -9,7 +9,8 @@ import { type Notice, notice } from "../app/notice";
 import type { Page } from "../app/page";
 import { type Pictures, imageTarget, picturesOf } from "../app/pictures";
 import { fragmentOf } from "../app/places";
-import { STATES, texts } from "../app/texts";
+import { stateWord } from "../app/states";
+import { texts } from "../app/texts";
 import { toast } from "../app/toast";
 import type { Acquisition } from "../generated/models";
 import { FILTERS, type Filter, detailOf, found } from "./listing";
@@ -74,7 +75,7 @@ function newRow(page: Page, first: Acquisition, pictures: Pictures, signal: Abor
     root,
     show: (acquisition) => {
       say(name, acquisition.settings.name);
-      say(state, STATES[acquisition.state]);
+      say(state, stateWord(acquisition));
       state.dataset["state"] = acquisition.state;
       say(detail, detailOf(acquisition));
       pictures.want(acquisition, target);

@@ -32,7 +32,11 @@ function keep(text: string | null) {
 
 test("how a person likes images to look is kept", () => {
   const store = keep(null);
-  const wanted = { look: { ...DEFAULT_LOOK, colormap: "fire", invert: true }, drawWith: "canvas" } as const;
+  const wanted = {
+    look: { ...DEFAULT_LOOK, colormap: "fire", invert: true },
+    drawWith: "canvas",
+    compareAs: "swipe",
+  } as const;
   keepPreferences(wanted, store);
   expect(keptPreferences(store)).toEqual(wanted);
 });
@@ -43,7 +47,7 @@ test.each([
   ["no object", "7"],
   ["nonsense", '{"look":{"gamma":99,"colormap":"mud"}}'],
 ])("%s in the browser's storage gives the usual look", (_, text) =>
-  expect(keptPreferences(keep(text))).toEqual({ look: DEFAULT_LOOK, drawWith: "auto" }),
+  expect(keptPreferences(keep(text))).toEqual({ look: DEFAULT_LOOK, drawWith: "auto", compareAs: "side" }),
 );
 
 test("two fingers that part enlarge what is between them", () => {

@@ -109,11 +109,10 @@ export class GrowingImage {
     if (left > right || top > bottom) return;
     const { values } = this;
     const shares = this.#columns;
-    fillShares(shares, x - column, sigma, radius);
-    fillShares(this.#rows, y - row, sigma, radius);
+    const sum = fillShares(shares, x - column, sigma, radius) * fillShares(this.#rows, y - row, sigma, radius);
     const first = column - radius;
     for (let r = top; r <= bottom; r++) {
-      const share = this.#rows[r - row + radius]!;
+      const share = this.#rows[r - row + radius]! / sum;
       const line = r * width;
       for (let c = left; c <= right; c++) values[line + c]! += share * shares[c - first]!;
     }
@@ -121,10 +120,11 @@ export class GrowingImage {
   }
 
   #noteChange(left: number, top: number, right: number, bottom: number): void {
-    for (let r = Math.floor(top / TILE); r <= Math.floor(bottom / TILE); r++) {
-      for (let c = Math.floor(left / TILE); c <= Math.floor(right / TILE); c++) {
-        this.changed[r * this.tilesAcross + c] = 1;
-      }
+    const firstColumn = (left / TILE) | 0; // the quick conversion to an integer: called for every row
+    const lastColumn = (right / TILE) | 0;
+    const lastRow = (bottom / TILE) | 0;
+    for (let r = (top / TILE) | 0; r <= lastRow; r++) {
+      for (let c = firstColumn; c <= lastColumn; c++) this.changed[r * this.tilesAcross + c] = 1;
     }
   }
 }

@@ -38,7 +38,7 @@ export function displayPanel(start: { look: Look; drawWith: DrawWith }, actions:
   return { root, nextColormap: look.nextColormap, invert: look.invert, setFrames: filters.setFrames };
 }
 
-function lookControls(start: Look, actions: DisplayActions) {
+export function lookControls(start: Look, actions: Pick<DisplayActions, "look">) {
   let look = start;
   const change = (changes: Partial<Look>) => {
     look = { ...look, ...changes };

@@ -66,9 +66,14 @@ export class FakePainting implements Painting {
 export class FakePainter implements Painter {
   readonly kind = "canvas";
   readonly paintings: FakePainting[] = [];
+  /** Of the last turn, as far as time limits it. */
+  turnMs = 0;
   #left = 0;
 
-  constructor(public rowsPerTurn = Infinity) {}
+  constructor(
+    public rowsPerTurn = Infinity,
+    private readonly clock: () => number = () => 0,
+  ) {}
 
   finestPixelNm(): number {
     return 2;
@@ -85,7 +90,8 @@ export class FakePainter implements Painter {
     return painting;
   }
 
-  beginTurn(): void {
+  beginTurn(deadlineMs: number): void {
+    this.turnMs = deadlineMs - this.clock();
     this.#left = this.rowsPerTurn;
   }
 

@@ -18,11 +18,21 @@ test("what is not known is not yet there, and never a number", () => {
 });
 
 test("rows give figures and their course", () => {
-  const figures = figuresOf({ state: "receiving", roi: "0,0,8,6", lag_s: 0.44 }, [examples.snapshot, examples.delta]);
+  const told = { state: "receiving", roi: "0,0,8,6", lag_s: 0.44, localizations: 16, frames_processed: 12 } as const;
+  const figures = figuresOf(told, [examples.snapshot, examples.delta]);
   expect(figures["perFrame"]!.plot).toHaveLength(12);
   expect(figures["perFrame"]!.plot!.reduce<number>((sum, value) => sum + value!, 0)).toBe(16);
   expect(figures["density"]!.value).toBe("2.78"); // 16 in 12 frames of 0.48 µm²
   expect(figures["lag"]!.value).toBe("0.4 s");
+  expect(figures["background"]!.value).toBe("10.0");
+});
+
+test("of what is over the figures are those of all processed frames, as in its report", () => {
+  const settings = { ...acquisitionWith().settings, frames: "0:8" };
+  const over = { state: "finished", localizations: 16, frames_processed: 8, settings } as const;
+  const figures = figuresOf(over, [examples.snapshot, examples.delta]);
+  expect(figures["perFrame"]!.value).toBe("2.00");
+  expect(figures["perFrame"]!.plot!.slice(8)).toEqual([null, null, null, null]);
   expect(figures["background"]!.value).toBe("10.0");
 });
 

@@ -2,7 +2,7 @@
 import { NOT_YET, texts } from "../app/texts";
 import type { Acquisition } from "../generated/models";
 import type { BinaryMessage } from "../live/messages";
-import { FrameSeries, type Plot, TimeSeries } from "./series";
+import { FrameSeries, type Plot, type Span, TimeSeries } from "./series";
 
 export interface Figure {
   readonly key: string;
@@ -16,7 +16,7 @@ export interface Figure {
 
 const NM_PER_UM = 1000;
 
-/** Takes what comes, and costs by that. */
+/** While it grows, the newest of what changes from frame to frame; in the end, all frames together. Takes what comes, and costs by that. */
 export class LiveFigures {
   readonly #frames = new FrameSeries();
   readonly #lag = new TimeSeries();
@@ -45,14 +45,16 @@ export class LiveFigures {
     if (acquisition === null) return [];
     const { names } = texts.viewer;
     const frames = this.#frames;
-    const perFrame = frames.localizationsPerFrame;
-    const mean = frames.endFrame === 0 ? null : sum(perFrame) / perFrame.length;
+    const perFrame = frames.localizationsPerFrame(missingFrom(acquisition));
+    const { localizations, frames_processed: processedFrames } = acquisition;
+    const mean = processedFrames === 0 ? null : localizations / processedFrames;
+    const newest = <Value>(now: Value, ofAll: Value) => (isOver(acquisition) ? ofAll : (now ?? ofAll));
     const area = areaUm2(acquisition);
     const per = (value: number | null) => (value === null || area === null ? null : value / area);
     const [lost, damaged] = [acquisition.frames_lost, acquisition.frames_damaged];
     return [
       { key: "localizations", label: names.localizations, value: count(acquisition.localizations) },
-      { key: "perFrame", label: names.perFrame, value: known(last(perFrame) ?? mean, short), plot: perFrame },
+      { key: "perFrame", label: names.perFrame, value: known(newest(last(perFrame), mean), short), plot: perFrame },
       { key: "photons", label: names.photons, value: known(frames.medianPhotons, short), plot: frames.photons },
       {
         key: "precision",
@@ -64,12 +66,12 @@ export class LiveFigures {
         key: "density",
         label: names.density,
         value: known(per(mean), short),
-        plot: perFrame.map(per),
+        plot: perFrame.map((value) => per(value)),
       },
       {
         key: "background",
         label: names.background,
-        value: known(last(frames.background), short),
+        value: known(newest(last(frames.background), frames.meanBackground), short),
         plot: frames.background,
       },
       ...this.#pace(acquisition),
@@ -115,7 +117,7 @@ function short(value: number): string {
   return value >= 10 ? value.toFixed(1) : value.toFixed(value >= 0.1 || value === 0 ? 2 : 4);
 }
 
-function nm(value: number): string {
+export function nm(value: number): string {
   return `${value < 10 ? value.toFixed(1) : value.toFixed(0)} nm`;
 }
 
@@ -123,8 +125,13 @@ function last(plot: Plot): number | null {
   return [...plot].reverse().find((value) => value !== null) ?? null;
 }
 
-function sum(plot: Plot): number {
-  return plot.reduce<number>((total, value) => total + (value ?? 0), 0);
+/** Frames in which nothing was looked for: those that the settings leave out, and those that a lost link left out. */
+function missingFrom({ settings, gaps }: Acquisition): Span[] {
+  const [start = "", stop = ""] = (settings.frames ?? "").split(":");
+  const wanted: Span = { from: Number(start), to: stop === "" ? Infinity : Number(stop) };
+  const within = (gap: Span) => ({ from: Math.max(gap.from, wanted.from), to: Math.min(gap.to, wanted.to) });
+  const lost = gaps.map(({ first_frame: from, frames_lost }) => within({ from, to: from + frames_lost }));
+  return [{ from: 0, to: wanted.from }, ...lost, { from: wanted.to, to: Infinity }];
 }
 
 function areaUm2({ roi, settings }: Acquisition): number | null {

@@ -38,7 +38,7 @@ export function imagePanel(signal: AbortSignal, drawWith: DrawWith = "auto"): Im
   };
 }
 
-function zoomButtons(stage: Stage): HTMLElement {
+export function zoomButtons(stage: Stage): HTMLElement {
   const { zoomIn, zoomOut, wholeField } = texts.viewer;
   const made = (name: Parameters<typeof icon>[0], label: string, press: () => void) =>
     button(icon(name), { class: "round on-image", "aria-label": label, title: label }, press);

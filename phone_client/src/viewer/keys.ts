@@ -10,9 +10,10 @@ export interface KeyActions {
   mode(place: number): void;
   nextColormap(): void;
   invert(): void;
-  play(): void;
+  space(): void;
   fullScreen(): void;
   savePicture(): void;
+  help(): void;
 }
 
 const PAN_PX = 60;
@@ -30,8 +31,9 @@ export function listenToKeys(actions: KeyActions, signal: AbortSignal): void {
   document.addEventListener("keydown", press, { signal });
 }
 
-export function showKeys(): void {
-  const rows = Object.values(texts.viewer.keyNames).map(([keys, meaning]) =>
+/** The names of keys, and what each does. */
+export function showKeys(names: Readonly<Record<string, readonly [string, string]>>): void {
+  const rows = Object.values(names).map(([keys, meaning]) =>
     element("div", { class: "key-row" }, element("dt", {}, element("kbd", {}, keys)), element("dd", {}, meaning)),
   );
   openDialog(texts.viewer.keys, element("dl", { class: "key-list" }, ...rows));
@@ -51,10 +53,10 @@ const ACTIONS: Readonly<Record<string, (actions: KeyActions) => void>> = {
   "3": ({ mode }) => mode(2),
   c: ({ nextColormap }) => nextColormap(),
   i: ({ invert }) => invert(),
-  " ": ({ play }) => play(),
+  " ": ({ space }) => space(),
   f: ({ fullScreen }) => fullScreen(),
   s: ({ savePicture }) => savePicture(),
-  "?": showKeys,
+  "?": ({ help }) => help(),
 };
 
 /** Sliders, switches and buttons want arrows and the space bar; whatever is typed into wants all keys. */

@@ -2,6 +2,7 @@
 import type { Api } from "../app/api";
 import { element, say } from "../app/dom";
 import { texts } from "../app/texts";
+import { divider } from "./divider";
 import { type FieldPicture, fetched } from "./field_picture";
 import { count } from "./figures";
 import type { Stage } from "./stage";
@@ -10,7 +11,6 @@ const WIDEFIELD_EVERY_MS = 2000;
 const FRAME_EVERY_MS = 600;
 const CIRCLE_PX = 2.5; // camera pixels
 const SVG = "http://www.w3.org/2000/svg";
-const SPLIT_STEP = 0.02;
 
 export interface PictureOverlay extends FieldPicture {
   /** Localizations have come. */
@@ -22,31 +22,15 @@ export function widefieldOverlay(stage: Stage, id: string, api: Api, signal: Abo
   const image = element("img", { alt: texts.widefieldAlt, class: "field-picture smooth", draggable: "false" });
   const inner = element("div", { class: "overlay" }, image);
   const clip = element("div", { class: "split-clip" }, inner);
-  const handle = element("div", {
-    class: "split-handle",
-    role: "slider",
-    tabindex: "0",
-    "aria-label": texts.viewer.splitHandle,
-  });
-  handle.setAttribute("aria-valuemin", "0");
-  handle.setAttribute("aria-valuemax", "100");
-  const root = element("div", { class: "split", hidden: true }, clip, handle);
+  const handle = divider(
+    texts.viewer.splitHandle,
+    (share) => {
+      clip.style.clipPath = `inset(0 ${100 * (1 - share)}% 0 0)`;
+    },
+    signal,
+  );
+  const root = element("div", { class: "split", hidden: true }, clip, handle.root);
   stage.lay(inner, root);
-  let share = 0.5;
-  const place = (to: number) => {
-    share = Math.min(1, Math.max(0, to));
-    clip.style.clipPath = `inset(0 ${100 * (1 - share)}% 0 0)`;
-    handle.style.left = `${100 * share}%`;
-    handle.setAttribute("aria-valuenow", String(Math.round(100 * share)));
-  };
-  place(share);
-  dragged(handle, root, place, signal);
-  handle.addEventListener("keydown", (event) => {
-    const step = event.key === "ArrowLeft" ? -SPLIT_STEP : event.key === "ArrowRight" ? SPLIT_STEP : 0;
-    if (step === 0) return;
-    event.stopPropagation();
-    place(share + step);
-  });
   const overlay = fetched(root, image, WIDEFIELD_EVERY_MS, signal, async () => {
     const picture = await api.widefield(id, signal);
     return picture && { picture, after: () => undefined };
@@ -90,21 +74,4 @@ function circleAt(x: number, y: number): SVGCircleElement {
   made.setAttribute("cy", y.toFixed(3));
   made.setAttribute("r", String(CIRCLE_PX));
   return made;
-}
-
-function dragged(handle: HTMLElement, within: HTMLElement, on: (share: number) => void, signal: AbortSignal): void {
-  const move = (event: PointerEvent) => {
-    if (!handle.hasPointerCapture(event.pointerId)) return;
-    const { left, width } = within.getBoundingClientRect();
-    on((event.clientX - left) / width);
-  };
-  handle.addEventListener(
-    "pointerdown",
-    (event) => {
-      event.stopPropagation(); // not the image's
-      handle.setPointerCapture(event.pointerId);
-    },
-    { signal },
-  );
-  handle.addEventListener("pointermove", move, { signal });
 }

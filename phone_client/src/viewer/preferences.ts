@@ -2,9 +2,14 @@
 import { COLORMAP_NAMES, DEFAULT_LOOK, type Look } from "./contrast";
 import type { DrawWith } from "./stage";
 
+/** The ways to look at two images. */
+export const COMPARE_MODES = ["side", "swipe", "difference"] as const;
+export type CompareMode = (typeof COMPARE_MODES)[number];
+
 export interface Preferences {
   readonly look: Look;
   readonly drawWith: DrawWith;
+  readonly compareAs: CompareMode;
 }
 
 export const PERCENTILES = { min: 90, max: 100 } as const;
@@ -27,6 +32,7 @@ export function keptPreferences(keep: Keep): Preferences {
       invert: look["invert"] === true,
     },
     drawWith: DRAW_WITH.find((name) => name === kept["drawWith"]) ?? "auto",
+    compareAs: COMPARE_MODES.find((name) => name === kept["compareAs"]) ?? "side",
   };
 }
 

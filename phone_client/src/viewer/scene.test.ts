@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { DEFAULT_LOOK } from "./contrast";
+import { DEFAULT_LOOK, whiteLevel } from "./contrast";
 import { FakePainter, type FakePainting, type Spot, rowsAt } from "./fakes";
 import { Scene } from "./scene";
 import { EVERYTHING, NO_FILTER } from "./table";
@@ -15,7 +15,7 @@ class Watch {
 
 function begun({ rowsPerTurn = Infinity, spots = many(400) }: { rowsPerTurn?: number; spots?: Spot[] } = {}) {
   const watch = new Watch();
-  const painter = new FakePainter(rowsPerTurn);
+  const painter = new FakePainter(rowsPerTurn, watch.now);
   const scene = new Scene(FIELD, painter, watch.now);
   scene.table.append(rowsAt(spots));
   scene.lookAt(WHOLE, 1);
@@ -45,6 +45,30 @@ test("everything is drawn once, over as many turns as it takes, and then there i
   expect(scene.isComplete).toBe(true);
   expect(top(scene).total).toBeCloseTo(400, 3);
   expect(top(scene).grid).toEqual({ pixelNm: 20, left: 0, top: 0, width: 320, height: 320 });
+});
+
+test("a turn is short only while somebody moves the view", () => {
+  const { scene, painter, watch } = begun();
+  watch.ms += 16;
+  scene.turn();
+  expect(painter.turnMs).toBeLessThan(10);
+  watch.ms += 1000;
+  scene.turn();
+  expect(painter.turnMs).toBeGreaterThan(20);
+});
+
+test("it is complete only with all rows, and then the contrast is that of all of them, without waiting", () => {
+  const { scene, watch } = begun({ rowsPerTurn: 100, spots: many(4000) });
+  let turns = 0;
+  do {
+    watch.ms += 5; // all within a time in which the contrast of little that is new would wait
+    scene.turn();
+    turns++;
+    expect(scene.isComplete).toBe(top(scene).total > 3999);
+  } while (!scene.isComplete && turns < 60);
+  expect(turns).toBe(40);
+  const { white } = top(scene).colours.at(-1)!;
+  expect(white).toBeCloseTo(whiteLevel(top(scene).values()), 6);
 });
 
 test("what is new costs no more than what is new", () => {
@@ -183,4 +207,19 @@ test("pixels finer than the painter draws are magnified", () => {
   scene.lookAt(zoomed(WHOLE, FIELD, 100, 160, 160), 1);
   settle();
   expect(top(scene).grid.pixelNm).toBe(2);
+});
+
+test("brightness may be chosen with another image in mind, per area, and chosen again when that one has changed", () => {
+  const { scene, settle } = begun();
+  settle();
+  const alone = top(scene).colours.at(-1)!.white;
+  const told: number[] = [];
+  scene.brightest = (own) => (told.push(own), 3 * own);
+  scene.brighten();
+  settle();
+  expect(top(scene).colours.at(-1)!.white).toBeCloseTo(3 * alone, 6);
+  expect(told[0]).toBeCloseTo(alone / 20 ** 2, 9);
+  scene.lookAt(zoomed(WHOLE, FIELD, 2, 160, 160), 1);
+  settle();
+  expect(told.at(-1)! / told[0]!).toBeCloseTo((top(scene).colours.at(-1)!.white * 400) / (3 * alone * 100), 6);
 });

@@ -10,14 +10,18 @@ import { type Field, type Grid, wholeGrid } from "./rule";
 import { type Area, type Filter, LocalizationTable, NO_FILTER } from "./table";
 import { type View, areaOf } from "./view";
 
-/** Of a turn, the rest belongs to whoever touches the page. */
+/** While somebody moves the view; of a turn, the rest belongs to him. */
 const TURN_MS = 7;
+/** Otherwise: what is done meanwhile waits no longer than anybody notices. */
+const REST_TURN_MS = 25;
 const REST_MS = 120;
 const MARGIN = 0.25; // of the view, on every side
 const LARGEST_SIDE_PX = 4096;
 const CONTRAST_EVERY_MS = 1000;
 /** A new white level so near to the old one is not worth colouring everything anew. */
 const CONTRAST_STEP = 0.05;
+/** With so many times as many rows it is chosen at once when all of them are drawn. */
+const CONTRAST_GROWTH = 1.1;
 const COLOUR_EVERY_MS = 100;
 const COLOUR_SHARE = 8; // colouring takes at most one part in so many of the time
 const BASE_SIDE_PX = 1024;
@@ -36,10 +40,14 @@ export class Scene {
   #movedAtMs = -Infinity;
   #white = 0; // of the detail
   #whiteAtMs = -Infinity;
+  #whiteRows = 0; // that were drawn by then; 0 where others were still to be drawn
+  #isCaughtUp = true; // with the rows that there were in the last turn
   #isContrastOld = false; // the image has grown since it was chosen
   #mustColour = true;
   #colouredAtMs = -Infinity;
   #colourMs = 0;
+  /** What is drawn in the brightest colour, given what this image alone would choose; localizations per nm². */
+  brightest: (own: number) => number = (own) => own;
 
   constructor(
     readonly field: Field,
@@ -69,7 +77,8 @@ export class Scene {
 
   /** Whether everything is drawn as it is wanted. */
   get isComplete(): boolean {
-    return this.#building === null && this.#wanted() === null && !this.#mustColour && !this.#isContrastOld;
+    const isDrawn = this.#isCaughtUp && this.#building === null && this.#wanted() === null;
+    return isDrawn && !this.#mustColour && !this.#isContrastOld;
   }
 
   set look(look: Look) {
@@ -85,6 +94,12 @@ export class Scene {
     }
   }
 
+  /** `brightest` may answer otherwise by now. */
+  brighten(): void {
+    this.#whiteAtMs = -Infinity;
+    this.#mustColour = true;
+  }
+
   lookAt(view: View, pixelRatio: number): void {
     this.#view = view;
     this.#pixelRatio = pixelRatio;
@@ -94,11 +109,11 @@ export class Scene {
   /** Draws and colours for one turn; whether there is more to do. */
   turn(): boolean {
     const start = this.clock();
-    this.painter.beginTurn(start + TURN_MS);
-    const isCaughtUp = this.#draw();
+    this.painter.beginTurn(start + (start - this.#movedAtMs < REST_MS ? TURN_MS : REST_TURN_MS));
+    this.#isCaughtUp = this.#draw();
     this.painter.endTurn();
     this.#colour(this.clock());
-    if (isCaughtUp && this.isComplete) return this.#tidy();
+    if (this.isComplete) return this.#tidy();
     return true;
   }
 
@@ -190,11 +205,12 @@ export class Scene {
     const layers = [this.#detail, this.#base].filter((layer) => layer !== null);
     const hasGrown = layers.some((layer) => layer.hasGrown);
     this.#isContrastOld ||= hasGrown;
-    const isDue = this.#isContrastOld && now - this.#whiteAtMs >= CONTRAST_EVERY_MS;
-    if (!this.#mustColour && !hasGrown && !isDue) return;
+    const hasAll = this.#isCaughtUp && this.table.count > CONTRAST_GROWTH * this.#whiteRows;
+    const isOld = hasAll || now - this.#whiteAtMs >= CONTRAST_EVERY_MS;
+    if (!this.#mustColour && !hasGrown && !(this.#isContrastOld && isOld)) return;
     const waitMs = Math.max(COLOUR_EVERY_MS, COLOUR_SHARE * this.#colourMs);
-    if (!this.#mustColour && now - this.#colouredAtMs < waitMs) return;
-    const isRecontrasted = this.#adjustContrast(now);
+    if (!this.#mustColour && !hasAll && now - this.#colouredAtMs < waitMs) return;
+    const isRecontrasted = isOld && this.#adjustContrast(now);
     for (const layer of layers) {
       if (!layer.hasGrown && !this.#mustColour && !isRecontrasted) continue;
       layer.painting.colour(this.#look, this.#whiteOf(layer));
@@ -207,11 +223,13 @@ export class Scene {
 
   /** Brightness follows the image in steps; whether it has changed. */
   #adjustContrast(now: number): boolean {
-    if (this.#detail === null || now - this.#whiteAtMs < CONTRAST_EVERY_MS) return false;
+    if (this.#detail === null) return false;
     const isFresh = this.#whiteAtMs === -Infinity;
     this.#whiteAtMs = now;
+    this.#whiteRows = this.#isCaughtUp ? this.table.count : 0;
     this.#isContrastOld = false;
-    const white = whiteLevel(this.#detail.painting.values(), this.#look.percentile);
+    const areaNm2 = this.#detail.painting.grid.pixelNm ** 2;
+    const white = areaNm2 * this.brightest(whiteLevel(this.#detail.painting.values(), this.#look.percentile) / areaNm2);
     if (!isFresh && Math.abs(white - this.#white) <= CONTRAST_STEP * this.#white) return false;
     this.#white = white;
     return true;

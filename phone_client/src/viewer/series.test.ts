@@ -6,8 +6,25 @@ import { pathOf } from "./sparkline";
 test("each frame has its own bin while there are few", () => {
   const series = new FrameSeries();
   series.add(rowsAt([{ frame: 0 }, { frame: 0 }, { frame: 2, background: 4 }]), 4);
-  expect(series.localizationsPerFrame).toEqual([2, 0, 1, 0]);
+  expect(series.localizationsPerFrame()).toEqual([2, 0, 1, 0]);
   expect(series.background).toEqual([10, null, 4, null]);
+});
+
+test("frames that were not processed are gaps, not frames without molecules", () => {
+  const series = new FrameSeries();
+  series.add(rowsAt([{ frame: 2 }, { frame: 2 }, { frame: 4 }]), 6);
+  const missing = [
+    { from: 0, to: 2 },
+    { from: 3, to: 4 },
+    { from: 5, to: Infinity },
+  ];
+  expect(series.localizationsPerFrame(missing)).toEqual([null, null, 2, null, 1, null]);
+});
+
+test("a bin of which a part was processed tells the mean of that part", () => {
+  const series = new FrameSeries();
+  series.add(rowsAt([{ frame: 1 }]), 2 * BINS);
+  expect(series.localizationsPerFrame([{ from: 0, to: 1 }]).slice(0, 2)).toEqual([1, 0]);
 });
 
 test("medians are right to a percent or two", () => {
@@ -24,14 +41,14 @@ test("bins grow with the acquisition, and their number does not", () => {
   for (const spot of spots) slowly.add(rowsAt([spot]), spot.frame + 1);
   once.add(rowsAt(spots), 5000);
   expect(slowly.width).toBe(32);
-  expect(slowly.localizationsPerFrame.length).toBeLessThanOrEqual(BINS);
-  expect(slowly.localizationsPerFrame.every((value) => value === 1)).toBe(true);
+  expect(slowly.localizationsPerFrame().length).toBeLessThanOrEqual(BINS);
+  expect(slowly.localizationsPerFrame().every((value) => value === 1)).toBe(true);
   expect(slowly.photons).toEqual(once.photons);
 });
 
 test("nothing is known of an empty acquisition", () => {
   const series = new FrameSeries();
-  expect([series.medianPhotons, series.localizationsPerFrame]).toEqual([null, []]);
+  expect([series.medianPhotons, series.localizationsPerFrame()]).toEqual([null, []]);
 });
 
 test("what is told from time to time is thinned out, and the newest kept", () => {

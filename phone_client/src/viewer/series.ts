@@ -11,6 +11,25 @@ const LEVELS = 320;
 const LOWEST = 0.5;
 const STEP = Math.log(1.04);
 
+/**
+ * The level of each float32 by its upper half, which is all that comes over the wire; -1 of what is not above zero. A
+ * table, since logarithms of millions of values would take longer than all else that is done with them.
+ */
+function levelsOfHalves(): Int16Array {
+  const values = new Float32Array(Uint32Array.from({ length: 1 << 16 }, (_, half) => half << 16).buffer);
+  return Int16Array.from(values, (value) => {
+    if (!(value > 0)) return -1;
+    return Math.min(LEVELS - 1, Math.max(0, Math.floor(Math.log(value / LOWEST) / STEP)));
+  });
+}
+
+const LEVEL_OF_HALF = levelsOfHalves();
+
+/** Float32 values, of which the upper halves are read. */
+function bitsOf(values: Float32Array): Uint32Array {
+  return new Uint32Array(values.buffer, values.byteOffset, values.length);
+}
+
 class Histogram {
   readonly counts: Uint32Array;
 
@@ -18,10 +37,10 @@ class Histogram {
     this.counts = new Uint32Array(bins * LEVELS);
   }
 
-  add(bin: number, value: number): void {
-    if (!(value > 0)) return;
-    const level = Math.min(LEVELS - 1, Math.max(0, Math.floor(Math.log(value / LOWEST) / STEP)));
-    this.counts[bin * LEVELS + level]!++;
+  /** A value by the bits of its float32. */
+  add(bin: number, bits: number): void {
+    const level = LEVEL_OF_HALF[bits >>> 16]!;
+    if (level >= 0) this.counts[bin * LEVELS + level]!++;
   }
 
   /** Pairs of bins become one. */
@@ -54,6 +73,12 @@ class Histogram {
   }
 }
 
+/** Frames `from` to `to` - 1. */
+export interface Span {
+  readonly from: number;
+  readonly to: number;
+}
+
 /** One value per bin; null where nothing is known. */
 export type Plot = readonly (number | null)[];
 
@@ -78,20 +103,26 @@ export class FrameSeries {
   /** `endFrame`: 1 + the highest frame that was processed, whether anything was found in it or not. */
   add(rows: Rows, endFrame: number): void {
     this.endFrame = Math.max(this.endFrame, endFrame);
+    const { count, frame, background_photons: backgrounds } = rows;
+    const [photons, precisions] = [bitsOf(rows.photons), bitsOf(rows.precision_nm)];
     let last = this.endFrame - 1;
-    for (let row = 0; row < rows.count; row++) last = Math.max(last, rows.frame[row]!);
+    for (let row = 0; row < count; row++) last = Math.max(last, frame[row]!);
     while (last >= BINS * this.width) this.#halve();
-    for (let row = 0; row < rows.count; row++) {
-      const bin = Math.floor(rows.frame[row]! / this.width);
+    for (let row = 0; row < count; row++) {
+      const bin = Math.floor(frame[row]! / this.width);
       this.#counts[bin]!++;
-      this.#backgrounds[bin]! += rows.background_photons[row]!;
-      this.#photons.add(bin, rows.photons[row]!);
-      this.#precisions.add(bin, rows.precision_nm[row]!);
+      this.#backgrounds[bin]! += backgrounds[row]!;
+      this.#photons.add(bin, photons[row]!);
+      this.#precisions.add(bin, precisions[row]!);
     }
   }
 
-  get localizationsPerFrame(): Plot {
-    return this.#plot((bin) => this.#counts[bin]! / this.#framesIn(bin));
+  /** Of frames that were processed: the others lie in `missing`, whose spans do not overlap. */
+  localizationsPerFrame(missing: readonly Span[] = []): Plot {
+    return this.#plot((bin) => {
+      const frames = this.#framesIn(bin, missing);
+      return frames <= 0 ? null : this.#counts[bin]! / frames;
+    });
   }
 
   get photons(): Plot {
@@ -107,6 +138,11 @@ export class FrameSeries {
     return this.#plot((bin) => (this.#counts[bin] === 0 ? null : this.#backgrounds[bin]! / this.#counts[bin]!));
   }
 
+  get meanBackground(): number | null {
+    const rows = this.#counts.reduce((total, count) => total + count, 0);
+    return rows === 0 ? null : this.#backgrounds.reduce((total, background) => total + background, 0) / rows;
+  }
+
   get medianPhotons(): number | null {
     return this.#photons.median(0, BINS);
   }
@@ -120,8 +156,10 @@ export class FrameSeries {
   }
 
   /** The last bin may have begun just now. */
-  #framesIn(bin: number): number {
-    return Math.min(this.width, this.endFrame - bin * this.width);
+  #framesIn(bin: number, missing: readonly Span[]): number {
+    const [from, to] = [bin * this.width, Math.min((bin + 1) * this.width, this.endFrame)];
+    const without = missing.map((span) => Math.max(0, Math.min(to, span.to) - Math.max(from, span.from)));
+    return without.reduce((frames, absent) => frames - absent, to - from);
   }
 
   #halve(): void {

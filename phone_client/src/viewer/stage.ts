@@ -9,7 +9,7 @@ import type { Painter, Painting } from "./painter";
 import type { Field } from "./rule";
 import { Scene } from "./scene";
 import { type Filter, NO_FILTER } from "./table";
-import { type View, centred, fit, panned, resized, sizeNm, toField, toScreen, zoomed } from "./view";
+import { type View, centred, fit, isWhole, panned, resized, sizeNm, toField, toScreen, zoomed } from "./view";
 import { webglPainter } from "./webgl_painter";
 
 /** Which part of the machine draws; "auto" chooses the graphics card where there is a real one. */
@@ -41,6 +41,7 @@ export class Stage {
   #turn = 0;
   #isLoading = false;
   #shown: readonly Painting[] = [];
+  #brightest: Scene["brightest"] = (own) => own;
   /** In nm from the centre of camera pixel (0, 0); null where nothing is pointed at. */
   onHover: (place: readonly [number, number] | null) => void = () => undefined;
   /** After each turn in which something was drawn. */
@@ -104,6 +105,19 @@ export class Stage {
   set filter(filter: Filter) {
     this.#filter = filter;
     if (this.#scene !== null) this.#scene.filter = filter;
+    this.#change();
+  }
+
+  /** As of a scene. */
+  set brightest(brightest: Scene["brightest"]) {
+    this.#brightest = brightest;
+    if (this.#scene !== null) this.#scene.brightest = brightest;
+    this.brighten();
+  }
+
+  /** `brightest` may answer otherwise by now. */
+  brighten(): void {
+    this.#scene?.brighten();
     this.#change();
   }
 
@@ -181,6 +195,15 @@ export class Stage {
     this.#show(centred(this.#view, this.#scene.field, xNm, yNm));
   }
 
+  /** The place and scale that another stage with the same field shows. */
+  lookAt({ xNm, yNm, nmPerPx }: View): void {
+    const { clientWidth: widthPx, clientHeight: heightPx } = this.root;
+    if (this.#scene === null || widthPx === 0 || heightPx === 0) return;
+    const view = { xNm, yNm, nmPerPx, widthPx, heightPx };
+    this.#isFitted = isWhole(view, this.#scene.field);
+    this.#show(view);
+  }
+
   /** There may be something to draw. */
   wake(): void {
     if (this.#turn === 0) this.#turn = requestAnimationFrame(() => this.#draw());
@@ -198,6 +221,7 @@ export class Stage {
     );
     scene.look = this.#look;
     scene.filter = this.#filter;
+    scene.brightest = this.#brightest;
     if (old !== null) scene.adopt(old.table);
     this.#scene = scene;
     this.root.dataset["painter"] = scene.painter.kind;

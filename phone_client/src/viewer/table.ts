@@ -57,8 +57,9 @@ export class Block {
   take(rows: Rows, from: number): number {
     const taken = Math.min(rows.count - from, BLOCK_ROWS - this.count);
     for (const name of COLUMNS) this[name].set(rows[name].subarray(from, from + taken), this.count);
+    const { frame: frames } = rows;
     for (let row = from; row < from + taken; row++) {
-      const frame = rows.frame[row]!;
+      const frame = frames[row]!;
       if (frame < this.firstFrame) this.firstFrame = frame;
       if (frame > this.lastFrame) this.lastFrame = frame;
     }

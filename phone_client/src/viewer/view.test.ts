@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { MIN_NM_PER_PX, type View, areaOf, fit, panned, resized, toField, toScreen, zoomed } from "./view";
+import { MIN_NM_PER_PX, type View, areaOf, fit, isWhole, panned, resized, toField, toScreen, zoomed } from "./view";
 
 const FIELD = { widthPx: 200, heightPx: 100, pixelSizeNm: 100 }; // 20 by 10 µm
 const WHOLE = fit(FIELD, 800, 600);
@@ -37,4 +37,11 @@ test("one can neither lose the field from sight nor get lost in a point", () => 
 test("another size of the screen keeps place and scale", () => {
   const near = zoomed(WHOLE, FIELD, 8, 10, 10);
   expect(resized(near, FIELD, 300, 900)).toEqual({ ...near, widthPx: 300, heightPx: 900 });
+});
+
+test("the whole field is known as such, also on a screen that is a pixel wider", () => {
+  expect(isWhole(WHOLE, FIELD)).toBe(true);
+  expect(isWhole({ ...WHOLE, widthPx: 801 }, FIELD)).toBe(true);
+  expect(isWhole(zoomed(WHOLE, FIELD, 1.1), FIELD)).toBe(false);
+  expect(isWhole({ ...WHOLE, xNm: 9000 }, FIELD)).toBe(false);
 });

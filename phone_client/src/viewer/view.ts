@@ -13,6 +13,7 @@ export interface View {
 
 /** Nearer than that there is nothing to be seen: localizations are precise to some nm. */
 export const MIN_NM_PER_PX = 0.1;
+const NEARLY = 0.01;
 const FARTHEST = 2; // times as far away as where the whole field is seen
 
 export function sizeNm(field: Field): { width: number; height: number } {
@@ -24,6 +25,13 @@ export function fit(field: Field, widthPx: number, heightPx: number): View {
   const { width, height } = sizeNm(field);
   const nmPerPx = Math.max(width / widthPx, height / heightPx);
   return { xNm: width / 2, yNm: height / 2, nmPerPx, widthPx, heightPx };
+}
+
+/** Whether the whole field is seen, as large as it can be; screens that share a width may differ by a pixel. */
+export function isWhole(view: View, field: Field): boolean {
+  const whole = fit(field, view.widthPx, view.heightPx);
+  const isAsLarge = Math.abs(view.nmPerPx / whole.nmPerPx - 1) < NEARLY;
+  return isAsLarge && view.xNm === whole.xNm && view.yNm === whole.yNm;
 }
 
 /** Shown on a screen of another size: the same place at the same scale. */

@@ -6,15 +6,18 @@ import { icon } from "../app/icons";
 import { type Notice, notice } from "../app/notice";
 import type { Page } from "../app/page";
 import type { Place } from "../app/places";
-import { bar, themeSwitch } from "../app/shell";
-import { STATES, texts } from "../app/texts";
+import { bar, signOutAfterQuestion, themeSwitch } from "../app/shell";
+import { sourceOf, stateWord } from "../app/states";
+import { texts } from "../app/texts";
+import { type Again, again } from "../compare/again";
 import type { Acquisition } from "../generated/models";
-import { type FeedEvent, follow } from "../live/feed";
+import { type FeedEvent, follow, partsOf } from "../live/feed";
 import type { BinaryMessage } from "../live/messages";
 import { type DisplayPanel, type Selection, displayPanel } from "./display_panel";
 import { type Downloads, downloads } from "./downloads";
-import { count } from "./figures";
+import { count, isOver } from "./figures";
 import { type FiguresPanel, figuresPanel } from "./figures_panel";
+import { type FinishPanel, finishPanel } from "./finish";
 import { type ImagePanel, imagePanel } from "./image_panel";
 import { listenToKeys, showKeys } from "./keys";
 import { type Minimap, minimap } from "./minimap";
@@ -26,6 +29,7 @@ import { type Timeline, timeline } from "./timeline";
 import "./viewer.css";
 
 const { viewer } = texts;
+const AGES_EVERY_MS = 1000;
 const MODES = ["image", "split", "lastFrame"] as const;
 type Mode = (typeof MODES)[number];
 type Link = "connecting" | "open" | "lost" | "ended";
@@ -43,6 +47,8 @@ class ViewerPlace {
   readonly #map: Minimap;
   readonly #overlays: Record<Mode, PictureOverlay | null>;
   readonly #downloads: Downloads;
+  readonly #again: Again;
+  readonly #finish: FinishPanel;
   readonly #problem: Notice = notice();
   readonly #name = element("h1", {}, texts.appName);
   readonly #state = element("span", { class: "state", role: "status" });
@@ -54,6 +60,7 @@ class ViewerPlace {
   #selection: Selection = { photons: EVERYTHING, precisionNm: EVERYTHING, fromFrame: 0 };
   #endFrame = Infinity;
   #acquisition: Acquisition | null = null;
+  #toldAtMs = 0;
   #link: Link = "connecting";
 
   constructor(
@@ -73,6 +80,8 @@ class ViewerPlace {
     this.#map = minimap(stage);
     this.#display = this.#makeDisplay();
     this.#downloads = downloads(id, page.api, () => this.#savePicture(), signal);
+    this.#again = again(page, () => stage.view);
+    this.#finish = finishPanel(page, id);
     this.#overlays = {
       image: null,
       split: widefieldOverlay(stage, id, page.api, signal),
@@ -85,7 +94,9 @@ class ViewerPlace {
     const full = button(icon("full"), { class: "quiet round", "aria-label": texts.fullScreen }, () =>
       this.#fullScreen(),
     );
-    const help = button(icon("question"), { class: "quiet round keys", "aria-label": viewer.keys }, showKeys);
+    const help = button(icon("question"), { class: "quiet round keys", "aria-label": viewer.keys }, () =>
+      showKeys(viewer.keyNames),
+    );
     const header = bar(
       { page: "start" },
       element(
@@ -99,14 +110,18 @@ class ViewerPlace {
       help,
       themeSwitch(),
     );
+    if (this.page.session.grants.length > 0) header.append(signOutAfterQuestion(this.page));
     this.#image.root.append(this.#modeSwitch(), this.#map.root, this.#readout, this.#held);
     const screen = element("div", { class: "viewer-screen" }, this.#image.root, this.#time.root);
-    const side = element("div", { class: "viewer-side" }, this.#figures.root, this.#display.root);
+    const panels = [this.#finish, this.#again, this.#figures, this.#display].map((part) => part.root);
+    const side = element("div", { class: "viewer-side" }, ...panels);
     this.root.replaceChildren(header, element("main", { class: "viewer" }, this.#problem.root, screen, side));
     this.#listen();
   }
 
   #listen(): void {
+    const ageing = setInterval(() => this.#age(), AGES_EVERY_MS);
+    this.signal.addEventListener("abort", () => clearInterval(ageing), { once: true });
     const { stage } = this.#image;
     stage.onDrawn = (scene) => this.#map.draw(scene.whole);
     stage.onHover = (place) => this.#read(place);
@@ -119,24 +134,30 @@ class ViewerPlace {
         mode: (place) => this.#choose(MODES[place]!),
         nextColormap: () => this.#display.nextColormap(),
         invert: () => this.#display.invert(),
-        play: () => this.#time.toggle(),
+        space: () => this.#time.toggle(),
         fullScreen: () => void this.#fullScreen(),
         savePicture: () => void this.#savePicture(),
+        help: () => showKeys(viewer.keyNames),
       },
       this.signal,
     );
   }
 
+  /** While the link is lost, what is on the screen gets older. */
+  #age(): void {
+    const acquisition = this.#acquisition;
+    if (this.#link !== "lost" || acquisition === null) return;
+    this.#setLink("lost");
+    if (!isOver(acquisition)) this.#figures.show({ ...acquisition, lag_s: this.#lagS });
+  }
+
   #follow(): void {
     const { api } = this.page;
-    const parts = {
-      open: (url: string) => new WebSocket(url),
-      ask: (asking: AbortSignal) => api.acquisition(this.id, asking),
-    };
     const complain = (error: unknown) => {
       if (!this.signal.aborted) this.#problem.show(messageOf(error));
     };
-    follow(api.liveUrl(this.id), parts, (event) => this.#hear(event, complain), this.signal, MAX_ROWS).catch(complain);
+    const hear = (event: FeedEvent) => this.#hear(event, complain);
+    follow(api.liveUrl(this.id), partsOf(api, this.id), hear, this.signal, MAX_ROWS).catch(complain);
   }
 
   #hear(event: FeedEvent, complain: (error: unknown) => void): void {
@@ -151,30 +172,41 @@ class ViewerPlace {
       case "disconnected":
         return this.#setLink("lost");
       case "refused":
-        this.#problem.show(event.error.message);
-        return this.#setLink("ended");
+        this.#problem.show(event.error.reason === "not_allowed" ? viewer.left : event.error.message);
+        return this.#cutOff();
       case "closed":
+        if (event.reason === "deleted") {
+          this.#problem.show(texts.deleted);
+          return this.#cutOff();
+        }
         this.#setLink("ended");
-        if (event.reason === "deleted") this.#problem.show(texts.deleted);
         // What came before the closing may be older than the end itself.
-        else this.page.api.acquisition(this.id, this.signal).then((now) => this.#tell(now), complain);
+        this.page.api.acquisition(this.id, this.signal).then((now) => this.#tell(now), complain);
         return;
       default:
         unreachable(event);
     }
   }
 
+  /** What was told before holds no more. */
+  #cutOff(): void {
+    say(this.#state, "");
+    delete this.#state.dataset["state"];
+    this.#finish.root.hidden = true;
+    this.#setLink("ended");
+  }
+
   #tell(acquisition: Acquisition): void {
     this.#acquisition = acquisition;
+    this.#toldAtMs = performance.now();
     const { name } = acquisition.settings;
     say(this.#name, name);
     document.title = `${name} · ${texts.appName}`;
-    say(this.#state, STATES[acquisition.state]);
+    say(this.#state, stateWord(acquisition));
     this.#state.dataset["state"] = acquisition.state;
     this.#problem.show(acquisition.error ?? acquisition.notice);
-    for (const part of [this.#image, this.#figures, this.#downloads, this.#overlays.split, this.#overlays.lastFrame]) {
-      part?.show(acquisition);
-    }
+    for (const part of [this.#image, this.#figures, this.#downloads, this.#finish, this.#again]) part.show(acquisition);
+    for (const overlay of Object.values(this.#overlays)) overlay?.show(acquisition);
     this.#setLink(this.#link);
   }
 
@@ -200,11 +232,19 @@ class ViewerPlace {
 
   #setLink(link: Link): void {
     this.#link = link;
-    const lag = this.#acquisition?.lag_s ?? null;
-    const words = { connecting: viewer.connecting, open: viewer.connected, lost: viewer.lost, ended: viewer.ended };
-    const isLate = link === "open" && lag !== null;
+    const isRecording = this.#acquisition !== null && sourceOf(this.#acquisition) === "recording";
+    const { connecting, lost, ended } = viewer;
+    const words = { connecting, open: isRecording ? "" : viewer.connected, lost, ended };
+    const lag = this.#lagS;
+    const isLate = (link === "open" || link === "lost") && lag !== null && !isRecording;
     this.#connection.dataset["link"] = link;
     say(this.#connection, isLate ? `${words[link]} · ${viewer.lag(lag)}` : words[link]);
+  }
+
+  /** As it was told, and older by the time since then where nothing new can come. */
+  get #lagS(): number | null {
+    const lag = this.#acquisition?.lag_s ?? null;
+    return lag === null || this.#link !== "lost" ? lag : lag + (performance.now() - this.#toldAtMs) / 1000;
   }
 
   #makeDisplay(): DisplayPanel {

@@ -8,7 +8,8 @@ import type { Page } from "../app/page";
 import { type Pictures, imageTarget, picturesOf } from "../app/pictures";
 import { type Place, fragmentOf } from "../app/places";
 import { frame } from "../app/shell";
-import { STATES, texts } from "../app/texts";
+import { stateWord } from "../app/states";
+import { texts } from "../app/texts";
 import type { Acquisition } from "../generated/models";
 import { keepScreenOn } from "../capture/awake";
 import { shareWall } from "../start/share";
@@ -92,7 +93,7 @@ function newTile(id: string, pictures: Pictures, signal: AbortSignal): Entry {
     root,
     show: (acquisition) => {
       say(name, acquisition.settings.name);
-      say(state, STATES[acquisition.state]);
+      say(state, stateWord(acquisition));
       state.dataset["state"] = acquisition.state;
       say(found, texts.tileCount(count(acquisition.localizations)));
       say(lag, acquisition.lag_s === null ? "" : texts.tileLag(acquisition.lag_s));
