@@ -14,10 +14,8 @@ from __future__ import annotations
 import json
 import os
 import re
-import secrets
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -30,8 +28,9 @@ from typing import Any, Final
 import av
 import httpx
 import numpy as np
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from benchmarks.link import HOST, Cut, Link
 from cellstorm.settings import Settings
 from cellstorm_cli.machine import free_port
 from cellstorm_cli.service import LocalService, local_service
@@ -42,9 +41,8 @@ WIDTH_PX: Final = 960
 HEIGHT_PX: Final = 720
 FPS: Final = 20
 _FRAMES: Final = 60
-_HOST: Final = "10.213.77.1"
-_PHONE: Final = "10.213.77.2"
 _PATIENCE_MS: Final = 120_000
+HOW: Final[tuple[Cut, ...]] = ("drop", "down")
 
 _CHROMIUM: Final = (
     "--no-sandbox",
@@ -73,51 +71,6 @@ def write_camera(path: Path) -> Path:
         for frame in counts:
             file.write(b"FRAME\n" + frame.tobytes() + grey)
     return path
-
-
-class Link:
-    """A namespace with one cable to this machine, which can be cut."""
-
-    def __init__(self) -> None:
-        self.name = f"film{secrets.token_hex(2)}"
-        self._near = f"v{self.name}"
-
-    def __enter__(self) -> Link:
-        self._ip("netns", "add", self.name)
-        self._ip("link", "add", self._near, "type", "veth", "peer", "name", "eth0", "netns", self.name)
-        self._ip("addr", "add", f"{_HOST}/24", "dev", self._near)
-        self._ip("link", "set", self._near, "up")
-        for command in (f"addr add {_PHONE}/24 dev eth0", "link set eth0 up", "link set lo up"):
-            self._ip("-n", self.name, *command.split())
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ip("netns", "del", self.name)
-
-    def wrapper(self, folder: Path, program: str) -> Path:
-        """A program that runs another one inside."""
-        path = folder / "inside"
-        path.write_text(f'#!/bin/sh\nexec ip netns exec {self.name} {program} "$@"\n')
-        path.chmod(0o755)
-        return path
-
-    @contextmanager
-    def cut(self, how: str) -> Iterator[None]:
-        """Until the block is left, nothing gets through: `drop` loses packets, `down` pulls the cable."""
-        self._set(how, is_cut=True)
-        yield
-        self._set(how, is_cut=False)
-
-    def _set(self, how: str, *, is_cut: bool) -> None:
-        if how == "down":
-            self._ip("link", "set", self._near, "down" if is_cut else "up")
-            return
-        for chain, option in (("INPUT", "-i"), ("OUTPUT", "-o")):
-            rule = ("iptables", "-A" if is_cut else "-D", chain, option, self._near, "-j", "DROP")
-            subprocess.run(rule, check=True)
-
-    def _ip(self, *arguments: str) -> None:
-        subprocess.run(("ip", *arguments), check=True)
 
 
 @dataclass
@@ -167,7 +120,7 @@ def bench(link: Link | None = None) -> Iterator[Bench]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cellstorm-film-")))
         camera = write_camera(folder / "camera.y4m")
-        port, host = free_port(), "127.0.0.1" if link is None else _HOST
+        port, host = free_port(), "127.0.0.1" if link is None else HOST
         listen = "127.0.0.1" if link is None else "0.0.0.0"  # for as long as it is measured
         settings = Settings.load(port=port, host=listen, data=folder / "data")
         service = stack.enter_context(local_service(settings, workers=1, log_file=folder / "log"))
@@ -300,7 +253,7 @@ def cuts(lengths_s: Sequence[float] = (5.0, 20.0, 60.0)) -> dict[str, object]:
         choose_side(page, 128)
         acquisition_id = press_film(page)
         for length_s in lengths_s:
-            for how in ("drop", "down"):
+            for how in HOW:
                 made.wait(
                     acquisition_id, "frames_received", int(made.acquisition(acquisition_id)["frames_received"]) + 60
                 )
@@ -313,7 +266,7 @@ def cuts(lengths_s: Sequence[float] = (5.0, 20.0, 60.0)) -> dict[str, object]:
     return {"benchmark": "filming cuts", "runs": runs, "camera_frames": told["frames"], **totals}
 
 
-def _cut(made: Bench, link: Link, page: Page, acquisition_id: str, how: str, length_s: float) -> dict[str, object]:
+def _cut(made: Bench, link: Link, page: Page, acquisition_id: str, how: Cut, length_s: float) -> dict[str, object]:
     before = made.acquisition(acquisition_id)
     with link.cut(how):
         began = time.monotonic()
@@ -325,6 +278,9 @@ def _cut(made: Bench, link: Link, page: Page, acquisition_id: str, how: str, len
     page.locator('main[data-capture="filming"]').wait_for()
     filming = time.monotonic()
     again = made.wait(acquisition_id, "frames_received", at_return)
+    figure = page.locator('[data-figure="localizations"]')
+    expect(figure).not_to_have_text(figure.inner_text(), timeout=_PATIENCE_MS)
+    grown = time.monotonic()
     status = page.locator(".run-status").inner_text()
     after = made.acquisition(acquisition_id)
     return {
@@ -333,6 +289,7 @@ def _cut(made: Bench, link: Link, page: Page, acquisition_id: str, how: str, len
         "noticed_after_s": round(noticed - began, 2),
         "filming_after_return_s": round(filming - returned, 2),
         "frames_after_return_s": round(again - returned, 2),
+        "image_grows_after_return_s": round(grown - returned, 2),
         "frames_lost": after["frames_lost"] - before["frames_lost"],
         "told": status,
     }

@@ -29,6 +29,7 @@ from tests.e2e.browsers import (
     PATIENCE_MS,
     PHONE,
     PROJECTOR,
+    admin,
     chromium_arguments,
     chromium_path,
     new_acquisition,
@@ -69,8 +70,9 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _stage(Path(folder)) as (service, browser):
         acquisition_id = _fill(service, Path(folder))
+        again_id = _reprocess(service, acquisition_id)
         for device in DEVICES:
-            for place, page in _places(browser, service, device, acquisition_id):
+            for place, page in _places(browser, service, device, acquisition_id, again_id):
                 if not wanted or place in wanted:
                     _keep(page, f"{place}-{device.name}")
     total = sum(path.stat().st_size for path in FOLDER.iterdir())
@@ -102,7 +104,18 @@ def _fill(service: LocalService, folder: Path) -> str:
     return shown
 
 
-def _places(browser: Browser, service: LocalService, device: Device, acquisition_id: str) -> Iterator[tuple[str, Page]]:
+def _reprocess(service: LocalService, acquisition_id: str) -> str:
+    """Id of the same recording by the other generator."""
+    changes = {"model": "classical", "name": "Filaments and a star, classical"}
+    with admin(service) as client:
+        made = client.post(f"/api/v1/acquisitions/{acquisition_id}/reprocess", json=changes).raise_for_status().json()
+    wait_until(service, str(made["id"]), lambda acquisition: acquisition["state"] == "finished")
+    return str(made["id"])
+
+
+def _places(
+    browser: Browser, service: LocalService, device: Device, acquisition_id: str, again_id: str
+) -> Iterator[tuple[str, Page]]:
     """Each place as it looks in use."""
     page = _new_page(browser, device)
     page.goto(f"{service.url}/#/join")
@@ -111,12 +124,12 @@ def _places(browser: Browser, service: LocalService, device: Device, acquisition
     page.get_by_role("alert").wait_for()
     yield "join-expired", page
     sign_in(page, service)
-    page.locator(".acquisitions > li").nth(len(SAMPLES) + 1).wait_for()
+    page.locator(".acquisitions > li").nth(len(SAMPLES) + 2).wait_for()
     yield "start", page
     page.locator(".acquisitions").scroll_into_view_if_needed()
     page.locator(".acquisitions img:visible").nth(2).wait_for()
     yield "start-list", page
-    page.get_by_role("button", name="Share Filaments and a star").click()
+    page.get_by_role("button", name="Share Filaments and a star", exact=True).click()
     page.get_by_role("dialog").locator(".code-picture").wait_for()
     yield "share", page
     page.keyboard.press("Escape")
@@ -126,8 +139,9 @@ def _places(browser: Browser, service: LocalService, device: Device, acquisition
         yield place, page
     yield "sample-playing", _playing_sample(page, service)
     page.goto(f"{service.url}/#/view/{acquisition_id}")
-    page.get_by_role("heading", name="Filaments and a star").wait_for()
+    page.get_by_role("heading", name="Filaments and a star", exact=True).wait_for()
     yield "view", page
+    yield from _comparing(page, service, acquisition_id, again_id)
     page.goto(f"{service.url}/#/wall")
     page.locator(".tile img:visible").nth(len(SAMPLES)).wait_for()
     yield "wall", page
@@ -135,6 +149,23 @@ def _places(browser: Browser, service: LocalService, device: Device, acquisition
     yield "ca", page
     page.context.close()
     yield from _filming(browser, service, device)
+
+
+def _comparing(page: Page, service: LocalService, acquisition_id: str, again_id: str) -> Iterator[tuple[str, Page]]:
+    """The sample by two generators, in the three ways to look at them."""
+    page.get_by_role("button", name="Reprocess").click()
+    page.get_by_role("option", name="classical").wait_for(state="attached")
+    yield "reprocess", page
+    page.keyboard.press("Escape")
+    page.goto(f"{service.url}/#/compare/{acquisition_id}/{again_id}")
+    page.locator(".fact").first.wait_for()
+    page.locator('.picture[data-which="2"] .stage[data-complete="true"]').wait_for()
+    yield "compare", page
+    for name in ("Swipe", "Difference"):
+        page.get_by_role("button", name=name, exact=True).click()
+        for _ in range(3 if name == "Difference" else 0):
+            page.keyboard.press("+")
+        yield f"compare-{name.lower()}", page
 
 
 def _playing_sample(page: Page, service: LocalService) -> Page:

@@ -132,7 +132,7 @@ def test_a_spectator_watches_one_acquisition_and_changes_nothing(
     assert page.url.endswith(f"#/view/{acquisition_id}")
     expect(page.get_by_role("heading", name="Shown to all")).to_be_visible()
     page.goto(f"{page_service.url}/#/")
-    expect(page.get_by_role("heading", name="Shown to all")).to_be_visible()
+    expect(page).to_have_url(re.compile(f"#/view/{acquisition_id}$"))
     page.goto(f"{page_service.url}/#/film/{acquisition_id}")
     expect(page.get_by_role("alert")).to_contain_text("Ask for a code that allows it")
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from cellstorm.messages import BinaryMessage, unframed
 from cellstorm.store import Store
 from cellstorm_cli.service import LocalService
 from tests.e2e.browsers import (
@@ -159,6 +160,22 @@ def test_what_comes_while_one_looks_is_added(screen: BrowserContext, page_servic
     assert complaints.texts == []
 
 
+def test_what_is_there_comes_as_one_answer_and_what_is_new_over_a_socket(
+    screen: BrowserContext, page_service: LocalService, star: str
+) -> None:
+    page = screen.new_page()
+    join(page, page_service, "watch", star)
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    with page.expect_response(lambda response: response.url.partition("?")[0].endswith(f"/{star}/live")) as answer:
+        page.goto(f"{page_service.url}/#/view/{star}")
+    parts = [BinaryMessage.from_bytes(part) for part in unframed(answer.value.body()) if isinstance(part, bytes)]
+    assert sum(len(part.table) for part in parts) == ROWS
+    settle(page, ROWS)
+    expect(page.locator(".connection")).to_contain_text("Live")
+    assert [re.findall(r"rows=\d+", url) for url in sockets] == [[f"rows={ROWS}"]]
+
+
 def test_colours_filters_and_time_change_the_image(
     screen: BrowserContext, page_service: LocalService, star: str
 ) -> None:
@@ -252,12 +269,58 @@ def test_the_view_outlives_a_restart_of_the_server(
     page.keyboard.press("c")
     scale = nm_per_px(page)
     os.kill(page_service.supervisor.process_id("gateway"), signal.SIGKILL)
-    expect(page.locator(".connection")).to_contain_text("Connection lost")
+    expect(page.locator(".connection")).to_contain_text("No connection")
     expect(page.locator(".connection")).to_contain_text("Live")
     commit_rows(page_service, star, 300, seed=3)
     settle(page, ROWS + 300)
     assert nm_per_px(page) == scale
     expect(page.get_by_label("Colours")).to_have_value("fire")
+
+
+def test_a_viewer_whose_link_is_lost_says_so_and_comes_back(
+    screen: BrowserContext, page_service: LocalService, star: str
+) -> None:
+    page = view(screen, page_service, star)
+    settle(page, ROWS)
+    expect(page.locator(".connection")).to_have_text("Live")
+    screen.set_offline(True)
+    expect(page.locator(".connection")).to_contain_text("No connection")
+    commit_rows(page_service, star, 300, seed=3)
+    screen.set_offline(False)
+    expect(page.locator(".connection")).to_have_text("Live")
+    settle(page, ROWS + 300)
+
+
+def test_whoever_may_film_it_finishes_what_a_phone_left(
+    screen: BrowserContext, page_service: LocalService, star: str
+) -> None:
+    page = view(screen, page_service, star)
+    settle(page, ROWS)
+    finish = page.get_by_role("button", name="Finish")
+    expect(finish).to_have_count(0)
+    join(page, page_service, "film", star)
+    page.goto(f"{page_service.url}/#/view/{star}")
+    finish.click()
+    page.get_by_role("dialog").get_by_role("button", name="Finish").click()
+    expect(page.locator("header .state")).to_have_text("Finished")
+    expect(page.get_by_role("button", name="Reprocess")).to_be_visible()
+    expect(finish).to_have_count(0)
+    expect(page.locator('[data-figure="perFrame"]')).to_have_text("80.0")  # ROWS in 50 frames
+
+
+def test_a_spectator_of_one_signs_out_and_is_told_so_in_other_tabs(
+    screen: BrowserContext, page_service: LocalService, star: str
+) -> None:
+    other, page = (view(screen, page_service, star) for _ in range(2))
+    settle(other, ROWS)
+    settle(page, ROWS)
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("dialog").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("heading", name="Join the class")).to_be_visible()
+    expect(other.get_by_role("alert").filter(has_text="You have left")).to_be_visible()
+    expect(other.locator("header .state")).to_have_text("")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

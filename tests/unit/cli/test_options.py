@@ -36,9 +36,11 @@ def test_texts_become_what_they_mean() -> None:
         ({"camera": "toy"}, "--camera: camera 'toy' is neither one of phone"),
         ({"model": "../x"}, "--model: "),
         ({"name": ""}, "--name: "),
+        ({"threshold": 0.01}, "--threshold: "),
+        ({"threshold": 0.9999}, "--threshold: "),
     ],
 )
-def test_a_wrong_option_is_named(given: dict[str, str], told: str) -> None:
+def test_a_wrong_option_is_named(given: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidSetting) as raised:
         acquisition_settings(pixel_size_nm=100.0, **{**NOT_GIVEN, **given})
     assert str(raised.value).startswith(told)
