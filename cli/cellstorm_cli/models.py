@@ -91,8 +91,10 @@ def train(
     seed: Annotated[int, typer.Option(help="Same seed and steps, same generator.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Of the network; clips are made in processes besides.")] = 1,
     channels: Annotated[int, typer.Option(min=4, max=128, help="Of the default's first level: its width.")] = 16,
+    context: Annotated[int, typer.Option(min=1, max=9, help="Frames that the default sees at a time; odd.")] = 3,
     start_from: Annotated[
-        Path | None, typer.Option(help="Checkpoint (best.pt) whose weights to begin with; a new schedule.")
+        Path | None,
+        typer.Option(help="Checkpoint (best.pt) of a network as large, or smaller, to begin with; a new schedule."),
     ] = None,
     learning_rate: Annotated[
         float | None, typer.Option(min=1e-6, max=0.1, help="Highest; 0.003, or 0.001 with --start-from.")
@@ -115,6 +117,8 @@ def train(
     _needs_torch()
     if side is not None and side % 16:
         raise InvalidSetting(f"side {side}: windows are halved four times; choose a multiple of 16, for example 48")
+    if context % 2 == 0:
+        raise InvalidSetting(f"context {context}: the frame in the middle is localized; choose an odd number")
     from cellstorm_cli import adversarial
     from cellstorm_models import training
     from cellstorm_models.adversarial.config import is_adversarial
@@ -144,6 +148,7 @@ def train(
             minutes=minutes,
             steps=steps,
             channels=channels,
+            context_frames=context,
             threads=threads,
             batch=windows,
             side_px=side or usual.side_px,

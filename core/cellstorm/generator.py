@@ -92,6 +92,20 @@ class GeneratorSpec(BaseModel):
         return batch, _CHANNELS[self.output], height * self.upsampling, width * self.upsampling
 
 
+def windows_of(
+    counts: NDArray[np.uint8] | NDArray[np.uint16], places: NDArray[np.integer], context_frames: int
+) -> NDArray[np.float32]:
+    """(n, context_frames, height, width): the frames at `places` (n,) of (frames, height, width), each amid its neighbours.
+
+    The first and the last frame repeat themselves beyond the edges.
+    """
+    offsets = np.arange(context_frames) - context_frames // 2
+    windows: NDArray[np.float32] = counts[np.clip(places[:, np.newaxis] + offsets, 0, len(counts) - 1)].astype(
+        np.float32
+    )
+    return windows
+
+
 class Generator(Protocol):
     """Predicts what its specification's `output` says."""
 

@@ -21,7 +21,7 @@ from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.camera import Camera
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
-from cellstorm.generator import Generator, GeneratorSpec
+from cellstorm.generator import Generator, GeneratorSpec, windows_of
 from cellstorm.localizations import Localizations
 from cellstorm.readout import choose, read_out
 from cellstorm.roi import RegionOfInterest
@@ -137,20 +137,19 @@ def _predictions(
     counts: Counts, selected: NDArray[np.intp], generator: Generator
 ) -> Iterator[tuple[NDArray[np.intp], NDArray[np.float32]]]:
     """Batches of the selected frames: their positions, and (batch, channels, height, width) without the padding."""
-    frames, height, width = counts.shape
+    _, height, width = counts.shape
     spec = generator.spec
-    offsets = np.arange(spec.context_frames) - spec.context_frames // 2
     size = min(_MAX_BATCH_FRAMES, max(1, _MAX_BATCH_PIXELS // (height * width)))
     for start in range(0, len(selected), size):
         places = selected[start : start + size]
-        windows = counts[np.clip(places[:, None] + offsets, 0, frames - 1)]
+        windows = windows_of(counts, places, spec.context_frames)
         _, _, rows, columns = spec.output_shape(len(places), height, width)
         yield places, generator.predict(_pad(windows, spec))[:, :, :rows, :columns]
 
 
-def _pad(windows: Counts, spec: GeneratorSpec) -> NDArray[np.float32]:
-    """As float32, with height and width enlarged to the multiple that the generator needs, by repeating the border."""
+def _pad(windows: NDArray[np.float32], spec: GeneratorSpec) -> NDArray[np.float32]:
+    """With height and width enlarged to the multiple that the generator needs, by repeating the border."""
     height, width = windows.shape[2:]
     multiple = spec.size_multiple
     rows, columns = -height % multiple, -width % multiple
-    return np.pad(windows.astype(np.float32), ((0, 0), (0, 0), (0, rows), (0, columns)), mode="edge")
+    return np.pad(windows, ((0, 0), (0, 0), (0, rows), (0, columns)), mode="edge")

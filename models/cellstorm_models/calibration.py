@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from cellstorm.camera import Camera
 from cellstorm.emitters import to_candidates
+from cellstorm.generator import windows_of
 from cellstorm.presence import reported
 from cellstorm.scoring import CARE_ON, DEFAULT_TOLERANCE_NM, TRUTH, matches
 from cellstorm_models.clips import Clip, make_clip
@@ -87,9 +88,8 @@ def _factor(errors: Sequence[NDArray[np.float64]], power: float) -> tuple[float,
 def _errors(net: EmitterNet, threshold: float | None, clip: Clip) -> NDArray[np.float64]:
     """(2n, 2) absolute errors in x and in y of what was found, and the stated sigma of each, in pixels."""
     frames = np.arange(len(clip.counts))
-    context = np.clip(frames[:, np.newaxis] + np.arange(-1, 2), 0, len(frames) - 1)
     with torch.no_grad():
-        output = net(torch.from_numpy(clip.counts[context].astype(np.float32))).numpy()
+        output = net(torch.from_numpy(windows_of(clip.counts, frames, net.context_frames))).numpy()
     candidates = to_candidates(output, frames, camera=_COUNTS, pixel_size_nm=_PIXEL_SIZE_NM)
     table = reported(candidates, frames, frame_pixels=clip.counts[0].size, threshold=threshold)
     truth = np.zeros(len(clip.emitters), TRUTH)

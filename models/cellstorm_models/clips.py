@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from cellstorm.scoring import CARE_ON
 from cellstorm_models.compression import compress
 from cellstorm_models.simulation import simulate
-from cellstorm_models.variety import Variety, draw_recipe
+from cellstorm_models.variety import EVERYTHING, Variety, draw_recipe
 
 CLIP_FRAMES = 40
 CLIP_SIDE_PX = 96
+_EDGE = 0.04
+"""Chance that a chunk begins at a given frame, or ends there: chunks of some 25 frames, as live ones are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +32,17 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class WindowBatch:
-    """Windows of three frames and the truth of their middle ones."""
+    """Windows of a few frames and the truth of their middle ones."""
 
-    windows: NDArray[np.float32]  # (batch, 3, height, width) counts
+    windows: NDArray[np.float32]  # (batch, context_frames, height, width) counts
     background: NDArray[np.float32]  # (batch, height, width) counts
     emitters: NDArray[np.float32]  # (n, 6) window, x, y in pixels, signal in counts, 1 to care or 0, PSF sigma
 
 
-def make_clip(seed: int, number: int) -> Clip:
+def make_clip(seed: int, number: int, variety: Variety = EVERYTHING) -> Clip:
     """The clip of that number, of the run with that seed."""
     rng = np.random.default_rng([seed, number])
-    recipe = draw_recipe(Variety(), CLIP_FRAMES, CLIP_SIDE_PX, rng)
+    recipe = draw_recipe(variety, CLIP_FRAMES, CLIP_SIDE_PX, rng)
     recording = simulate(recipe.simulation, rng)
     counts = recording.counts
     for encoder in recipe.encoders:
@@ -57,9 +59,11 @@ def make_clip(seed: int, number: int) -> Clip:
     return Clip(counts, recording.background, np.stack(columns, axis=1).astype(np.float32))
 
 
-def sample_windows(clips: list[Clip], count: int, side_px: int, rng: np.random.Generator) -> WindowBatch:
+def sample_windows(
+    clips: list[Clip], count: int, side_px: int, rng: np.random.Generator, *, context_frames: int
+) -> WindowBatch:
     """`count` windows from random clips, frames and places."""
-    windows = np.empty((count, 3, side_px, side_px), np.float32)
+    windows = np.empty((count, context_frames, side_px, side_px), np.float32)
     background = np.empty((count, side_px, side_px), np.float32)
     emitters = []
     for index in range(count):
@@ -68,17 +72,20 @@ def sample_windows(clips: list[Clip], count: int, side_px: int, rng: np.random.G
         frame = int(rng.integers(frames))
         top, left = int(rng.integers(height - side_px + 1)), int(rng.integers(width - side_px + 1))
         place = slice(top, top + side_px), slice(left, left + side_px)
-        windows[index] = clip.counts[_context(frame, frames, rng)][(slice(None), *place)]
+        windows[index] = clip.counts[_context(frame, frames, context_frames // 2, rng)][(slice(None), *place)]
         background[index] = clip.background[min(frame, len(clip.background) - 1)][place]
         emitters.append(_emitters_in(clip, index, frame, left, top, side_px))
     return WindowBatch(windows, background, np.concatenate(emitters))
 
 
-def _context(frame: int, frames: int, rng: np.random.Generator) -> list[int]:
-    """The frame and its neighbours; a neighbour is now and then the frame itself, as at a chunk's edge."""
-    before = frame if frame == 0 or rng.random() < 0.04 else frame - 1
-    after = frame if frame == frames - 1 or rng.random() < 0.04 else frame + 1
-    return [before, frame, after]
+def _context(frame: int, frames: int, reach: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """The frame amid its neighbours; now and then a chunk begins or ends among them, whose edge then repeats itself."""
+    first, last = 0, frames - 1
+    if rng.random() < _EDGE * reach:
+        first = max(first, frame - int(rng.integers(reach)))
+    if rng.random() < _EDGE * reach:
+        last = min(last, frame + int(rng.integers(reach)))
+    return np.clip(np.arange(frame - reach, frame + reach + 1), first, last)
 
 
 def _emitters_in(clip: Clip, index: int, frame: int, left: int, top: int, side_px: int) -> NDArray[np.float32]:

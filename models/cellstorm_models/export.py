@@ -13,7 +13,6 @@ from cellstorm_models.clips import make_clip, sample_windows
 from cellstorm_models.networks import SIZE_MULTIPLE, EmitterNet
 from cellstorm_models.packaging import check_graph, sha256, write_description, write_graph, write_test_tensors
 
-_CONTEXT_FRAMES: Final = 3
 _CHECKED_SIZES: Final = ((1, 64, 64), (5, 64, 64), (2, 128, 96), (1, 8, 8), (1, 256, 256))  # batch, height, width
 _SUMMARY: Final = "Localizes blinking molecules in a phone's H.264 video, with uncertainties."
 
@@ -28,16 +27,17 @@ def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: flo
     """
     folder.mkdir(parents=True, exist_ok=True)
     weights = folder / WEIGHTS
-    write_graph(net, weights, context_frames=_CONTEXT_FRAMES, size_multiple=SIZE_MULTIPLE, output="emitters")
+    write_graph(net, weights, context_frames=net.context_frames, size_multiple=SIZE_MULTIPLE, output="emitters")
     check_package(net, folder)
-    batch = sample_windows([make_clip(7, number) for number in range(2)], 2, 64, np.random.default_rng(7))
+    clips = [make_clip(7, number) for number in range(2)]
+    batch = sample_windows(clips, 2, 64, np.random.default_rng(7), context_frames=net.context_frames)
     write_test_tensors(folder, batch.windows)
     spec = GeneratorSpec(
         name=folder.name,
         version=version,
         sha256=sha256(weights),
         output="emitters",
-        context_frames=_CONTEXT_FRAMES,
+        context_frames=net.context_frames,
         size_multiple=SIZE_MULTIPLE,
         threshold=threshold,
     )
@@ -54,5 +54,5 @@ def check_package(net: EmitterNet, folder: Path) -> None:
     ModelUnavailable
         If they differ by more than a ten-thousandth.
     """
-    shapes = [(batch, _CONTEXT_FRAMES, height, width) for batch, height, width in _CHECKED_SIZES]
+    shapes = [(batch, net.context_frames, height, width) for batch, height, width in _CHECKED_SIZES]
     check_graph(net.eval(), folder / WEIGHTS, shapes)

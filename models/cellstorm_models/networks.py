@@ -61,12 +61,13 @@ class Emitters:
 
 
 class EmitterNet(nn.Module):
-    """Predicts emitters in the middle one of three frames."""
+    """Predicts emitters in the middle one of a few frames."""
 
-    def __init__(self, channels: int = 16) -> None:
+    def __init__(self, channels: int = 16, context_frames: int = 3) -> None:
         super().__init__()
+        self.context_frames = context_frames
         one, two, three = channels, 2 * channels, 4 * channels
-        self.encode_1 = nn.Sequential(*_conv(4, one), *_conv(one, one))
+        self.encode_1 = nn.Sequential(*_conv(context_frames + 1, one), *_conv(one, one))
         self.encode_2 = nn.Sequential(*_conv(one, two), *_conv(two, two))
         self.encode_3 = nn.Sequential(*_conv(two, three), *_conv(three, three), *_conv(three, three))
         self.rise_3 = nn.Conv2d(three, two, 1)
@@ -83,7 +84,7 @@ class EmitterNet(nn.Module):
         _start(self)
 
     def forward(self, windows: Tensor) -> Tensor:
-        """(batch, 3, height, width) float32 counts to (batch, 8, height, width)."""
+        """(batch, context_frames, height, width) float32 counts to (batch, 8, height, width)."""
         return self.emitters(windows).stacked()
 
     def emitters(self, windows: Tensor) -> Emitters:

@@ -24,6 +24,7 @@ from torch.nn.utils import clip_grad_norm_
 from cellstorm.errors import InvalidSetting
 from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
 from cellstorm_models.devices import machine_name
+from cellstorm_models.growing import take_over
 from cellstorm_models.losses import Losses, emitter_losses, to_targets
 from cellstorm_models.networks import EmitterNet
 from cellstorm_models.recorded_clips import MixedClips
@@ -44,6 +45,7 @@ class TrainConfig:
     minutes: float = 38.0  # processor time of all processes; on a GPU time by the clock
     steps: int | None = None  # in place of `minutes`
     channels: int = 16
+    context_frames: int = 3
     threads: int = 1
     batch: int = 32
     side_px: int = 64
@@ -106,7 +108,7 @@ class Trainer:
         self.best = math.inf
         self._device = device
         self._make = _maker(config)
-        self.net = EmitterNet(config.channels)
+        self.net = EmitterNet(config.channels, config.context_frames)
         self.net.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]  # torch's stubs lack it
         self._optimizer = torch.optim.AdamW(self.net.parameters(), config.learning_rate, weight_decay=1e-4)
         self._validation = _validation_batches(config)
@@ -193,19 +195,20 @@ class Trainer:
         partial.replace(path)  # a run killed while it writes keeps its last checkpoint
 
     def start_from(self, checkpoint: Path) -> None:
-        """Take over another run's weights and nothing else.
+        """Take over another run's weights, of a network as large as this one or smaller, and nothing else.
 
         Raises
         ------
         InvalidSetting
-            If they are of another size.
+            If they are of a larger one.
         """
         weights = _load(checkpoint, self._device)["net"]
         try:
-            self.net.load_state_dict(weights)
-        except RuntimeError as error:
+            take_over(self.net, weights)
+        except ValueError as error:
             raise InvalidSetting(
-                f"{checkpoint} does not fit a network of {self.config.channels} channels; start from one that does"
+                f"{checkpoint} does not fit into a network of {self.config.channels} channels and "
+                f"{self.config.context_frames} frames; give --channels and --context that it fits into"
             ) from error
 
     def restore(self, folder: Path) -> None:
@@ -249,7 +252,7 @@ def best_network(folder: Path) -> tuple[EmitterNet, dict[str, Any]]:
     """The network of a run that did best in validation, and its checkpoint's `step`, `spent_s`, `best` and `machine`."""
     config = TrainConfig.read(folder)
     state = _load(folder / _BEST, _PROCESSOR)
-    net = EmitterNet(config.channels)
+    net = EmitterNet(config.channels, config.context_frames)
     net.load_state_dict(state["net"])
     return net.eval(), {key: state[key] for key in ("step", "spent_s", "best", "machine")}
 
@@ -280,4 +283,5 @@ def _validation_batches(config: TrainConfig) -> list[WindowBatch]:
     clips = [make_clip(_VALIDATION_SEED, number) for number in range(config.validation_clips)]
     rng = np.random.default_rng(_VALIDATION_SEED)
     count = max(1, config.validation_windows // config.batch)
-    return [sample_windows(clips, config.batch, config.side_px, rng) for _ in range(count)]
+    context = config.context_frames
+    return [sample_windows(clips, config.batch, config.side_px, rng, context_frames=context) for _ in range(count)]

@@ -7,7 +7,7 @@ effect is there at all. Plain clips are what the benchmark holds: round spots, n
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Final, cast
 
 import numpy as np
 
@@ -105,6 +105,20 @@ class Variety:
     live_quantisers: tuple[int, int] = (20, 38)
     live_key_interval: tuple[int, int] = (20, 30)  # one a second, as the gateway asks for
     live_buffer_s: Range = (0.15, 1.0)
+
+
+EVERYTHING: Final = Variety()
+BRIGHT: Final = Variety(
+    chance_of=Chances(plain=1.0, empty=0.0, sparse=0.0, deep=0.0, uncompressed=0.3),
+    psf_sigma_px=(1.1, 1.7),
+    photons=(800, 3000),
+    background_photons=(3, 12),
+    emitters=(15, 80),
+    photon_spread=(0.0, 0.3),
+    crf=(14, 22),
+    bits_per_pixel=(0.25, 0.6),
+)
+"""Molecules that nobody can overlook, and many of them: what a network that would rather draw nothing begins with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class Draws(Protocol):
     @property
     def side_px(self) -> int: ...
     @property
+    def context_frames(self) -> int: ...
+    @property
     def pool_clips(self) -> int: ...
     @property
     def windows_per_clip(self) -> int: ...
@@ -74,7 +76,8 @@ class WindowSource:
         self._pool.extend(itertools.islice(self._clips, new))
         rng = np.random.default_rng([self._config.seed, self._step, 1])
         self._step += 1
-        return sample_windows(list(self._pool), self._config.batch, self._config.side_px, rng)
+        config = self._config
+        return sample_windows(list(self._pool), config.batch, config.side_px, rng, context_frames=config.context_frames)
 
     def _clips_before(self, step: int) -> int:
         return step * self._config.batch // self._config.windows_per_clip

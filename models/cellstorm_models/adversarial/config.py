@@ -15,6 +15,7 @@ Kind = Literal["pix2pix", "enhance"]
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
 CONFIG: Final = "config.json"
+_BRIGHT_CLIPS: Final = 450  # of pix2pix: 4,000 steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class AdversarialConfig:
     seed: int = 2
     steps: int = 40_000  # the paper: 15,000 samples, 10 epochs, 4 at a time: 37,500
     batch: int = 4  # as the paper
+    context_frames: int = 1  # both see a frame alone
     side_px: int = 64  # of a training window; 5x upsampled 320 pixels, the paper's are 256
     filters: int = 32  # of the first layer, of generator and discriminator, as the paper
     learning_rate: float = 1e-4  # as the paper; at 3e-4 and above, small trial runs never left the black picture
@@ -33,6 +35,7 @@ class AdversarialConfig:
     silent_steps: int = 1000  # first steps without the adversarial term, as the paper
     silent_every: int = 3  # afterwards it is left out of each so many, as the paper
     threads: int = 1  # of the networks, where they train on a processor; part of what makes a run repeatable
+    bright_clips: int = 0  # the first so many are `variety.BRIGHT`; among hard ones, a black picture is hard to leave
     pool_clips: int = 48  # windows of a batch come from these
     windows_per_clip: int = 40
     evaluate_every: int = 1000
@@ -42,7 +45,8 @@ class AdversarialConfig:
     @classmethod
     def of(cls, generator: Kind) -> AdversarialConfig:
         """The paper's settings for that generator."""
-        return cls(generator=generator, weights=Weights.of(sparse=generator == "pix2pix"))
+        is_sparse = generator == "pix2pix"
+        return cls(generator, weights=Weights.of(sparse=is_sparse), bright_clips=_BRIGHT_CLIPS if is_sparse else 0)
 
     def adversarial(self, step: int) -> bool:
         """Whether the adversarial term counts in that step (from 0).

@@ -91,13 +91,13 @@ def write_package(run: Path, folder: Path, *, version: str, reading_windows: int
 def _reading_batches(windows: int) -> list[WindowBatch]:
     clips = [make_clip(_READING_SEED, number) for number in range(max(1, _READING_CLIPS * windows // _READING_WINDOWS))]
     rng = np.random.default_rng(_READING_SEED)
-    return [sample_windows(clips, _BATCH, _SIDE_PX, rng) for _ in range(max(1, windows // _BATCH))]
+    batches = max(1, windows // _BATCH)
+    return [sample_windows(clips, _BATCH, _SIDE_PX, rng, context_frames=1) for _ in range(batches)]
 
 
 def _test_windows() -> NDArray[np.float32]:
-    batch = sample_windows([make_clip(7, number) for number in range(2)], 2, _SIDE_PX, np.random.default_rng(7))
-    middle = batch.windows.shape[1] // 2
-    return np.ascontiguousarray(batch.windows[:, middle : middle + 1])
+    clips = [make_clip(7, number) for number in range(2)]
+    return sample_windows(clips, 2, _SIDE_PX, np.random.default_rng(7), context_frames=1).windows
 
 
 def _write_card(

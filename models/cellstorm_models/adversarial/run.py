@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,14 +35,26 @@ from cellstorm_models.adversarial.reading import measure
 from cellstorm_models.adversarial.run_log import Evaluation
 from cellstorm_models.adversarial.targets import Scene, target
 from cellstorm_models.adversarial.unet import Frame, FrameNet
-from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
+from cellstorm_models.clips import Clip, WindowBatch, make_clip, sample_windows
 from cellstorm_models.devices import machine_name
+from cellstorm_models.variety import BRIGHT
 from cellstorm_models.window_source import MakeClip, WindowSource
 
 LAST: Final = "last.pt"
 BEST: Final = "best.pt"
 _VALIDATION_SEED: Final = 1_000_003  # the same clips for every run, so that runs compare
 _NAMES: Final = ("likeness", "sparsity", "fooling", "discriminator")
+
+
+@dataclass(frozen=True, slots=True)
+class BrightFirst:
+    """Makes a run's clips: `bright` of bright molecules, then those that `then` makes. Can be sent to other processes."""
+
+    bright: int
+    then: MakeClip
+
+    def __call__(self, seed: int, number: int) -> Clip:
+        return make_clip(seed, number, BRIGHT) if number < self.bright else self.then(seed, number)
 
 
 class Trainer:
@@ -72,7 +85,8 @@ class Trainer:
         """Train to the last step, or for so many minutes of this call; a checkpoint at each evaluation."""
         began, before = time.monotonic(), self._seconds
         recent: list[dict[str, Tensor]] = []
-        with WindowSource(self.config, self.step, processes, self._make) as source:
+        make = BrightFirst(self.config.bright_clips, self._make)
+        with WindowSource(self.config, self.step, processes, make) as source:
             while self.step < self.config.steps:
                 recent.append(self._train(source.take()))
                 self.step += 1
@@ -224,7 +238,8 @@ def _validation_batches(config: AdversarialConfig, make: MakeClip) -> list[Windo
     clips = [make(_VALIDATION_SEED, number) for number in range(config.validation_clips)]
     rng = np.random.default_rng(_VALIDATION_SEED)
     count = max(1, config.validation_windows // config.batch)
-    return [sample_windows(clips, config.batch, config.side_px, rng) for _ in range(count)]
+    context = config.context_frames
+    return [sample_windows(clips, config.batch, config.side_px, rng, context_frames=context) for _ in range(count)]
 
 
 def _save(path: Path, state: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from cellstorm.camera import DEFAULT_CAMERA, Camera
 from cellstorm.chunks import Counts
 from cellstorm.emitters import to_candidates
+from cellstorm.generator import windows_of
 from cellstorm.localizations import Localizations, concatenate
 from cellstorm.presence import reported
 from cellstorm.scoring import Score, inside, read_truth, score
@@ -40,9 +41,10 @@ class ExportedGenerator:
         options = ort.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = ort.InferenceSession(weights, options, providers=["CPUExecutionProvider"])
+        self.context_frames: int = self._session.get_inputs()[0].shape[1]
 
     def predict(self, windows: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(batch, 3, height, width) counts to (batch, 8, height, width)."""
+        """(batch, context_frames, height, width) counts to (batch, 8, height, width)."""
         (output,) = self._session.run(None, {"counts": windows})
         return np.asarray(output, np.float32)
 
@@ -50,12 +52,10 @@ class ExportedGenerator:
         self, counts: Counts, threshold: float | None, *, camera: Camera = DEFAULT_CAMERA, pixel_size_nm: float = 100.0
     ) -> Localizations:
         """All localizations of (frames, height, width) counts."""
-        last = len(counts) - 1
         tables = []
         for first in range(0, len(counts), _BATCH):
             frames = np.arange(first, min(first + _BATCH, len(counts)))
-            context = np.clip(frames[:, np.newaxis] + np.arange(-1, 2), 0, last)
-            output = self.predict(counts[context].astype(np.float32))
+            output = self.predict(windows_of(counts, frames, self.context_frames))
             tables.append(to_candidates(output, frames, camera=camera, pixel_size_nm=pixel_size_nm))
         frames = np.arange(len(counts))
         return reported(concatenate(tables), frames, frame_pixels=counts[0].size, threshold=threshold)
@@ -99,7 +99,11 @@ def phantoms(generator: ExportedGenerator, threshold: float | None, compression:
 
 def milliseconds_per_frame(generator: ExportedGenerator, side_px: int = 128) -> float:
     """Processor time for a frame of so many pixels a side, on one core."""
-    windows = np.random.default_rng(0).uniform(10, 40, (_BATCH, 3, side_px, side_px)).astype(np.float32)
+    windows = (
+        np.random.default_rng(0)
+        .uniform(10, 40, (_BATCH, generator.context_frames, side_px, side_px))
+        .astype(np.float32)
+    )
     generator.predict(windows)
     start = time.process_time()
     for _ in range(5):

@@ -16,11 +16,12 @@ from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402
 from cellstorm_models import packaging  # noqa: E402
 from cellstorm_models.adversarial.config import KINDS, AdversarialConfig, Kind, is_adversarial  # noqa: E402
 from cellstorm_models.adversarial.package import write_package  # noqa: E402
-from cellstorm_models.adversarial.run import begin, best_network, resume  # noqa: E402
+from cellstorm_models.adversarial.run import BrightFirst, begin, best_network, resume  # noqa: E402
 from cellstorm_models.adversarial.run_log import Evaluation  # noqa: E402
 from cellstorm_models.adversarial.unet import FrameNet  # noqa: E402
-from cellstorm_models.clips import Clip  # noqa: E402
+from cellstorm_models.clips import Clip, make_clip  # noqa: E402
 from cellstorm_models.simulation import SimulationConfig, simulate  # noqa: E402
+from cellstorm_models.variety import BRIGHT  # noqa: E402
 
 _CPU = torch.device("cpu")
 
@@ -43,12 +44,19 @@ def _tiny(kind: Kind) -> AdversarialConfig:
         side_px=32,
         filters=2,
         silent_steps=1,
+        bright_clips=0,
         pool_clips=2,
         windows_per_clip=4,
         evaluate_every=2,
         validation_clips=1,
         validation_windows=2,
     )
+
+
+def test_a_run_s_first_clips_are_bright_and_the_others_are_not() -> None:
+    make = BrightFirst(2, _plain_clip)
+    np.testing.assert_array_equal(make(4, 1).counts, make_clip(4, 1, BRIGHT).counts)
+    np.testing.assert_array_equal(make(4, 2).counts, _plain_clip(4, 2).counts)
 
 
 class _Stopped(Exception):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cellstorm_models.clips import CLIP_FRAMES, CLIP_SIDE_PX, Clip, make_clip, sample_windows
+from cellstorm_models.variety import BRIGHT
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +45,7 @@ def test_emitters_of_a_window_are_where_it_is_bright() -> None:
     )
     for frame, x, y, *_ in clip.emitters:
         clip.counts[int(frame), round(y), round(x)] = 200
-    batch = sample_windows([clip], 200, 64, np.random.default_rng(0))
+    batch = sample_windows([clip], 200, 64, np.random.default_rng(0), context_frames=3)
     bright = [tuple(place) for place in np.argwhere(batch.windows[:, 1] == 200)]
     assert len(bright) > 30
     listed = [(int(row[0]), round(row[2]), round(row[1])) for row in batch.emitters]
@@ -52,13 +53,32 @@ def test_emitters_of_a_window_are_where_it_is_bright() -> None:
     assert set(batch.emitters[:, 5]) == {np.float32(1.3)}
 
 
-def test_a_window_shows_neighbouring_frames_or_the_frame_itself() -> None:
-    counts = np.broadcast_to(np.arange(6, dtype=np.uint8)[:, np.newaxis, np.newaxis], (6, 96, 96))
+def test_a_window_shows_neighbouring_frames_and_repeats_its_edge_where_a_chunk_ends() -> None:
+    counts = np.broadcast_to(np.arange(9, dtype=np.uint8)[:, np.newaxis, np.newaxis], (9, 96, 96))
     clip = Clip(counts, counts.astype(np.float32), np.zeros((0, 6), np.float32))
-    batch = sample_windows([clip], 300, 64, np.random.default_rng(0))
-    before, middle, after = batch.windows[:, :, 0, 0].astype(int).T
+    batch = sample_windows([clip], 600, 64, np.random.default_rng(0), context_frames=5)
+    frames = batch.windows[:, :, 0, 0].astype(int)
+    middle = frames[:, 2]
     np.testing.assert_array_equal(batch.background[:, 0, 0], middle)
-    assert set(middle - before) == set(after - middle) == {0, 1}
-    assert np.all(before[middle == 0] == 0)
-    assert np.all(after[middle == 5] == 5)
-    assert 0.7 < np.mean(middle - before) < 0.9  # the first frame, and a few at random
+    steps = np.diff(frames, axis=1)
+    assert set(steps.ravel()) == {0, 1}
+    assert not np.any((steps[:, 0] == 1) & (steps[:, 1] == 0))  # beyond an edge nothing moves
+    assert not np.any((steps[:, 3] == 1) & (steps[:, 2] == 0))
+    assert frames.min() == 0
+    assert frames.max() == 8
+    assert 0.75 < np.mean(steps[:, 1][middle > 0]) < 1.0  # a few at random, apart from the clip's own edges
+
+
+def test_a_window_of_one_frame_is_that_frame() -> None:
+    counts = np.broadcast_to(np.arange(3, dtype=np.uint8)[:, np.newaxis, np.newaxis], (3, 96, 96))
+    clip = Clip(counts, counts.astype(np.float32), np.zeros((0, 6), np.float32))
+    batch = sample_windows([clip], 20, 64, np.random.default_rng(0), context_frames=1)
+    np.testing.assert_array_equal(batch.windows[:, 0], batch.background)
+
+
+def test_bright_clips_hold_bright_molecules_alone() -> None:
+    clips = [make_clip(5, number, BRIGHT) for number in range(3)]
+    for clip in clips:
+        cared = clip.emitters[clip.emitters[:, 4] > 0]
+        assert len(cared) > CLIP_FRAMES
+        assert np.median(cared[:, 3]) > 300 / 1.5  # counts at the greatest gain

@@ -78,10 +78,20 @@ def test_a_run_may_begin_with_the_weights_of_another(run: Path, tmp_path: Path) 
     assert TrainConfig.read(tmp_path / "warm").start_from == str(run / "best.pt")
 
 
-def test_weights_of_another_size_are_refused_and_nothing_is_written(run: Path, tmp_path: Path) -> None:
-    with pytest.raises(InvalidSetting, match="8 channels"):
-        begin(tmp_path / "wide", replace(_TINY, channels=8, start_from=str(run / "best.pt")))
-    assert not (tmp_path / "wide").exists()
+def test_a_wider_run_may_begin_with_the_weights_of_a_narrower_one(run: Path, tmp_path: Path) -> None:
+    config = replace(_TINY, channels=8, context_frames=5, start_from=str(run / "best.pt"))
+    wide, (narrow, _) = begin(tmp_path / "wide", config).net.eval(), best_network(run)
+    frame = torch.poisson(torch.full((2, 1, 32, 32), 30.0), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        torch.testing.assert_close(
+            wide(frame.repeat(1, 5, 1, 1)), narrow(frame.repeat(1, 3, 1, 1)), rtol=1e-3, atol=1e-3
+        )
+
+
+def test_weights_of_a_wider_network_are_refused_and_nothing_is_written(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="network of 2 channels"):
+        begin(tmp_path / "narrow", replace(_TINY, channels=2, start_from=str(run / "best.pt")))
+    assert not (tmp_path / "narrow").exists()
 
 
 def test_a_run_that_was_not_begun_cannot_be_resumed(tmp_path: Path) -> None:

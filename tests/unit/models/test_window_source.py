@@ -15,6 +15,7 @@ class _Draws:
     seed: int = 3
     batch: int = 4
     side_px: int = 32
+    context_frames: int = 3
     pool_clips: int = 2
     windows_per_clip: int = 4
 
