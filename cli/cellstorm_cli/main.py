@@ -38,6 +38,7 @@ COMMANDS: Final = {
     "publish": Command("publish", "Be a phone: stream a video file to a server in real time."),
     "gateway": Command("service", "Run a gateway: it receives phones and uploads, and shows the image."),
     "worker": Command("service", "Run a worker: it turns chunks of video into localizations."),
+    "calibrate": Command("calibrate", "Measure a camera's gain, offset and read noise, for true photon numbers."),
     "simulate": Command("models", "Simulate a recording of blinking molecules, with its truth."),
     "train": Command("models", "Train a generator on simulated, compressed recordings."),
     "export": Command("models", "Package a trained generator for the zoo."),

@@ -8,6 +8,7 @@ import typer
 from pydantic import ValidationError
 
 from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD, AcquisitionSettings
+from cellstorm.camera import PRESETS
 from cellstorm.errors import InvalidSetting, NotAllowed
 from cellstorm.settings import Settings
 
@@ -25,7 +26,7 @@ CameraOption = Annotated[
     typer.Option(
         "--camera",
         metavar="NAME|gain=…,offset=…,read_noise=…",
-        help="A preset (phone, p9-iso3200, emccd), or e-/count, counts and e-.",
+        help=f"A preset ({', '.join(PRESETS)}), or e-/count, counts and e- (cellstorm calibrate measures them).",
     ),
 ]
 Threshold = Annotated[

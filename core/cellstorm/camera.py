@@ -46,9 +46,12 @@ class Camera(BaseModel):
 
 PRESETS: Final = {
     "phone": Camera(gain=0.69, offset=4.1, read_noise=2.5),
-    "p9-iso3200": Camera(gain=0.23, offset=10.0, read_noise=1.23),
+    "p9-iso3200": Camera(gain=0.69, offset=4.1, read_noise=2.5),
+    "p9-iso3200-2018": Camera(gain=0.34, offset=4.074, read_noise=1.23),
     "emccd": Camera(gain=1.0, offset=100.0, read_noise=0.2),
 }
-"""`phone`: a generic phone's 8-bit video. The others: the paper's table 1 and figure 5 (Huawei P9; Andor iXon3 DU-897)."""
+"""`phone`: a generic phone's 8-bit video, for which the one that was measured stands. The others are the paper's: the Huawei P9 by
+figure 6 of its later version (PLoS ONE 2019) and by figure 5 of its earlier one (2018); the Andor iXon3 DU-897 by table 1, which
+tells its read noise: its gain and offset depend on how it is set, `cellstorm calibrate` measures them."""
 
 DEFAULT_CAMERA: Final = PRESETS["phone"]

@@ -6,6 +6,7 @@ Counts lie in the luma as they are (full range, no conversion); chroma is grey.
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
@@ -76,8 +77,14 @@ def _repeatable() -> str:
 def write_mp4(target: Path | io.BytesIO, counts: NDArray[np.uint8], compression: Compression) -> None:
     """(frames, height, width) counts as H.264 in an MP4; height and width even."""
     _, height, width = counts.shape
+    write_video(target, counts, "libx264", compression.options(height * width))
+
+
+def write_video(target: Path | io.BytesIO, counts: NDArray[np.uint8], codec: str, options: Mapping[str, str]) -> None:
+    """Likewise by any codec that an MP4 holds, with its options; both as PyAV names them."""
+    _, height, width = counts.shape
     with av.open(target, "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=FRAME_RATE, options=compression.options(height * width))
+        stream = container.add_stream(codec, rate=FRAME_RATE, options=dict(options))
         assert isinstance(stream, VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = Fraction(1, FRAME_RATE)

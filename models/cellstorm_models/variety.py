@@ -61,7 +61,10 @@ class Variety:
     psf_sigma_px: Range = (0.95, 2.0)  # 95 to 200 nm at 100 nm pixels: from an oil objective in focus to a poor one
     photons: Range = (50, 2000)  # the paper's 50 to 1000, and the brighter half of AF647
     background_photons: Range = (3, 40)  # TIRF to epifluorescence, per pixel and frame
-    emitters: Range = (2, 60)  # sparse to overlapping, per 128x128 pixels
+    emitters: Range = (
+        2,
+        150,
+    )  # sparse to overlapping, per 128x128 pixels; only among many are there pairs to be told apart
     sparse_emitters: Range = (0.1, 2)
     fluorophores: Range = (60, 3000)
     on_time_frames: Range = (1, 4)  # AF647 in buffer, 20 to 60 ms frames

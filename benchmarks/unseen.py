@@ -1,0 +1,212 @@
+"""Recordings that nothing was tuned on, and what Picasso reaches on them: other seeds, samples, spots, cameras and encoders.
+
+python -m benchmarks.unseen make FOLDER        videos NAME.mp4 with truth NAME.csv; frames as NAME.tif, for other programs
+PYTHON -m benchmarks.unseen picasso FOLDER     with a Python that has picassosr: its localizations as NAME.METHOD.npz
+python -m benchmarks.unseen score FOLDER       the best of Picasso's thresholds for each video, as peers.csv
+
+`cellstorm evaluate --bench FOLDER --peers FOLDER/peers.csv` then compares. Picasso brings a desktop toolkit and older versions of
+what we use, so it lives in an environment of its own; it needs nothing of ours.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from cellstorm.scoring import Truth
+    from cellstorm_models.compression import Compression
+    from cellstorm_models.simulation import SimulationConfig
+
+_FRAMES: Final = 300
+_SIDE_PX: Final = 128
+_PIXEL_SIZE_NM: Final = 100.0
+_BORDER_NM: Final = 300.0
+_LEAST_GRADIENT: Final = 20
+_GRADIENTS: Final = np.geomspace(_LEAST_GRADIENT, 4000, 60)
+_BOX_PX: Final = 7
+_OTHER_CODECS: Final = {
+    "libx265": {"crf": "24", "preset": "fast", "x265-params": "pools=1:frame-threads=1:log-level=none"},
+    "libvpx-vp9": {"crf": "24", "b": "0"},
+}
+_COLUMNS: Final = (
+    "program",
+    "video",
+    "jaccard_200",
+    "precision_200",
+    "recall_200",
+    "rmse_200_nm",
+    "localizations",
+    "near_200",
+    "mean_distance_nm",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One recording: what is imaged, and what encodes it."""
+
+    seed: int
+    simulation: SimulationConfig
+    encoder: Compression | str  # or another codec's name, as PyAV knows it
+
+
+def samples() -> dict[str, Sample]:
+    """By name; each differs from the bench in several ways at once."""
+    from cellstorm_models.compression import Compression
+    from cellstorm_models.image_processor import ImageProcessor
+    from cellstorm_models.instability import Instability
+    from cellstorm_models.optics import Optics
+    from cellstorm_models.simulation import SimulationConfig
+
+    base = SimulationConfig(frames=_FRAMES, width=_SIDE_PX, height=_SIDE_PX)
+    tilted = Optics(axis_ratio=1.15, angle=0.7, depth_spread=0.15)
+    phone = ImageProcessor(denoise=0.5, sharpen=0.4, gamma=0.9)
+    low_rate = Compression(bits_per_pixel=0.1, key_interval=20, preset="veryfast", low_latency=True, baseline=True)
+    return {
+        "rings": Sample(
+            101,
+            replace(base, structure="rings", photons=500, psf_sigma_px=1.1, gain=0.4, read_noise=1.5, offset=10),
+            Compression(crf=21, key_interval=50, preset="fast"),
+        ),
+        "filaments": Sample(
+            102,
+            replace(
+                base, structure="filaments", photons=1000, psf_sigma_px=1.7, background_photons=25, photon_spread=0.4
+            ),
+            Compression(bits_per_pixel=0.15, key_interval=20, preset="veryfast"),
+        ),
+        "sparse": Sample(
+            103,
+            replace(base, structure="uniform", photons=300, psf_sigma_px=1.3, emitters_per_frame=4, on_time_frames=1.2),
+            Compression(crf=24, key_interval=60),
+        ),
+        "dense": Sample(
+            104,
+            replace(base, structure="star", photons=800, psf_sigma_px=1.2, emitters_per_frame=35, photon_spread=0.3),
+            Compression(crf=20),
+        ),
+        "dim": Sample(
+            105,
+            replace(base, structure="filaments", photons=150, psf_sigma_px=1.4, background_photons=6, read_noise=1.2),
+            Compression(crf=19),
+        ),
+        "live": Sample(106, replace(base, structure="rings", photons=700, psf_sigma_px=1.5, gain=1.0), low_rate),
+        "phone": Sample(
+            107,
+            replace(
+                base,
+                structure="filaments",
+                photons=900,
+                psf_sigma_px=1.4,
+                background_structure=0.3,
+                vignetting=0.3,
+                optics=tilted,
+                processor=phone,
+                instability=Instability(light=-0.2, background=0.3),
+            ),
+            Compression(bits_per_pixel=0.27, key_interval=30),
+        ),
+        "hevc": Sample(108, replace(base, structure="filaments", photons=600, psf_sigma_px=1.35), "libx265"),
+        "vp9": Sample(109, replace(base, structure="star", photons=600, psf_sigma_px=1.35), "libvpx-vp9"),
+    }
+
+
+def make(folder: Path) -> None:
+    """Videos, their truth, and their frames as arrays."""
+    import tifffile
+
+    from cellstorm.scoring import write_truth
+    from cellstorm_models.compression import read_luma, write_mp4, write_video
+    from cellstorm_models.simulation import simulate
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, sample in samples().items():
+        recording = simulate(sample.simulation, np.random.default_rng(sample.seed))
+        video = folder / f"{name}.mp4"
+        counts = recording.counts.astype(np.uint8)
+        if isinstance(sample.encoder, str):
+            write_video(video, counts, sample.encoder, _OTHER_CODECS[sample.encoder])
+        else:
+            write_mp4(video, counts, sample.encoder)
+        write_truth(folder / f"{name}.csv", recording.truth)
+        tifffile.imwrite(folder / f"{name}.tif", read_luma(video), photometric="minisblack")
+
+
+def picasso(folder: Path) -> None:
+    """Picasso's own identification and fits, both kinds, at a threshold far too low: others are chosen when scoring."""
+    from picasso import io, localize  # type: ignore[import-not-found]
+
+    for frames in sorted(folder.glob("*.tif")):
+        movie, _ = io.load_movie(str(frames))
+        found = localize.identify(movie, _LEAST_GRADIENT, _BOX_PX, return_info=False)
+        camera = {"Baseline": 4.1, "Sensitivity": 0.69, "Gain": 1, "Qe": 1.0, "Pixelsize": _PIXEL_SIZE_NM}
+        for method in ("gausslq", "gaussmle"):
+            table, _ = localize.fit(
+                movie, camera_info=camera, identifications=found, box=_BOX_PX, fitting_method=method, multiprocess=False
+            )
+            columns = {name: table[name].to_numpy() for name in ("frame", "x", "y", "photons", "lpx", "net_gradient")}
+            np.savez(frames.with_suffix(f".{method}.npz"), **columns)
+            print(frames.stem, method, len(table), flush=True)
+
+
+def score_picasso(folder: Path) -> None:
+    """For each video and method the threshold with the best Jaccard, which takes the truth to find."""
+    from cellstorm.scoring import read_truth
+
+    with (folder / "peers.csv").open("w", newline="", encoding="utf-8") as target:
+        rows = csv.writer(target)
+        rows.writerow(_COLUMNS)
+        for name in samples():
+            truth = read_truth(folder / f"{name}.csv")
+            for method in ("gausslq", "gaussmle"):
+                best = max(_scores(np.load(folder / f"{name}.{method}.npz"), truth), key=lambda row: float(row[0]))
+                rows.writerow((f"Picasso {method} oracle-ng", name, *best, "", ""))
+
+
+def _scores(found: Any, truth: Truth) -> Iterator[tuple[float, float, float, float | None, int]]:  # noqa: ANN401  # an NpzFile
+    """Jaccard, detection precision, recall, RMSE and number of localizations at each threshold."""
+    from cellstorm.localizations import LOCALIZATION
+    from cellstorm.scoring import inside, score
+
+    table = np.zeros(len(found["frame"]), LOCALIZATION)
+    table["frame"] = found["frame"]
+    table["x_nm"], table["y_nm"] = found["x"] * _PIXEL_SIZE_NM, found["y"] * _PIXEL_SIZE_NM
+    table["photons"], table["precision_nm"] = found["photons"], found["lpx"] * _PIXEL_SIZE_NM
+    size_nm = (_SIDE_PX - 1) * _PIXEL_SIZE_NM
+    kept_truth = inside(truth, size_nm, size_nm, _BORDER_NM)
+    order = np.argsort(table["frame"], kind="stable")
+    table, gradient = table[order], found["net_gradient"][order]
+    for least in _GRADIENTS:
+        kept = inside(table[gradient >= least], size_nm, size_nm, _BORDER_NM)
+        found_score = score(kept, kept_truth)
+        yield (
+            found_score.jaccard,
+            found_score.detection_precision,
+            found_score.recall,
+            found_score.rmse_lateral_nm,
+            len(kept),
+        )
+
+
+def main(arguments: Sequence[str]) -> None:
+    """As the module says."""
+    match arguments:
+        case ["make", folder]:
+            make(Path(folder))
+        case ["picasso", folder]:
+            picasso(Path(folder))
+        case ["score", folder]:
+            score_picasso(Path(folder))
+        case _:
+            raise SystemExit(__doc__)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
