@@ -12,7 +12,7 @@ from cellstorm.errors import InvalidSetting
 from cellstorm.generator import GeneratorSpec
 
 if TYPE_CHECKING:
-    from cellstorm_models.adversarial.run_log import Evaluation
+    from cellstorm_models.adversarial.progress import Evaluation
 
 _console = Console(stderr=True)
 

@@ -28,13 +28,17 @@ from cellstorm_models.growing import take_over
 from cellstorm_models.losses import Losses, emitter_losses, to_targets
 from cellstorm_models.networks import EmitterNet
 from cellstorm_models.recorded_clips import MixedClips
+from cellstorm_models.run_log import RunLog
 from cellstorm_models.variety import Variety
 from cellstorm_models.window_source import MakeClip, WindowSource
 
 _VALIDATION_SEED: Final = 1_000_003  # the same clips for every run, so that runs compare
 _PROCESSOR: Final = torch.device("cpu")
-_LAST, _BEST, _LOG, _CONFIG = "last.pt", "best.pt", "log.csv", "config.json"
-_LOG_HEADER: Final = "step,minutes,learning_rate,train,validation,count,position,pixel,background,psf"
+_LAST, _BEST, _CONFIG = "last.pt", "best.pt", "config.json"
+_LOG: Final = RunLog(
+    ("step", "minutes", "learning_rate", "train", "validation", *(field.name for field in fields(Losses))),
+    (("train", "validation"), ("count", "position"), ("pixel", "background", "psf"), ("learning_rate",)),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,8 +176,7 @@ class Trainer:
         validation = float(np.mean([part.total(self.config.pixel_weight[1]).item() for part in parts]))
         rate = self.config.learning_rate * _rate_share(self.progress, self.config.warmup)
         row = (self.step, self.spent_s / 60, rate, train, validation, *means.values())
-        with (folder / _LOG).open("a", encoding="utf-8") as log:
-            print(*(f"{value:.6g}" for value in row), sep=",", file=log)
+        _LOG.write(folder, row)
         improved = validation < self.best
         self.best = min(self.best, validation)
         self._save(folder / _LAST)
@@ -236,7 +239,7 @@ def begin(folder: Path, config: TrainConfig, device: torch.device = _PROCESSOR) 
         trainer.start_from(Path(config.start_from))
     folder.mkdir(parents=True, exist_ok=True)
     config.write(folder)
-    (folder / _LOG).write_text(_LOG_HEADER + "\n")
+    _LOG.begin(folder)
     return trainer
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,7 +20,6 @@ from torch import Tensor
 from torch.func import functional_call
 
 from cellstorm.errors import InvalidSetting
-from cellstorm_models.adversarial import run_log
 from cellstorm_models.adversarial.config import AdversarialConfig
 from cellstorm_models.adversarial.discriminator import PatchGan
 from cellstorm_models.adversarial.objectives import (
@@ -31,8 +30,8 @@ from cellstorm_models.adversarial.objectives import (
     likeness_loss,
     sparsity_loss,
 )
+from cellstorm_models.adversarial.progress import LOG, Evaluation
 from cellstorm_models.adversarial.reading import measure
-from cellstorm_models.adversarial.run_log import Evaluation
 from cellstorm_models.adversarial.targets import Scene, target
 from cellstorm_models.adversarial.unet import Frame, FrameNet
 from cellstorm_models.clips import Clip, WindowBatch, make_clip, sample_windows
@@ -156,7 +155,7 @@ class Trainer:
         )
         improved = reading.jaccard > self.best
         self.best = max(self.best, reading.jaccard)
-        run_log.write(folder, evaluation)
+        LOG.write(folder, astuple(evaluation))
         if improved:
             _save(folder / BEST, {"generator": self.net.state_dict(), **self._progress()})
         _save(folder / LAST, self._state())
@@ -203,7 +202,7 @@ def begin(folder: Path, config: AdversarialConfig, device: torch.device, make: M
         )
     folder.mkdir(parents=True, exist_ok=True)
     config.write(folder)
-    run_log.begin(folder)
+    LOG.begin(folder)
     return Trainer(config, device, make)
 
 

@@ -16,8 +16,8 @@ from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402
 from cellstorm_models import packaging  # noqa: E402
 from cellstorm_models.adversarial.config import KINDS, AdversarialConfig, Kind, is_adversarial  # noqa: E402
 from cellstorm_models.adversarial.package import write_package  # noqa: E402
+from cellstorm_models.adversarial.progress import Evaluation  # noqa: E402
 from cellstorm_models.adversarial.run import BrightFirst, begin, best_network, resume  # noqa: E402
-from cellstorm_models.adversarial.run_log import Evaluation  # noqa: E402
 from cellstorm_models.adversarial.unet import FrameNet  # noqa: E402
 from cellstorm_models.clips import Clip, make_clip  # noqa: E402
 from cellstorm_models.simulation import SimulationConfig, simulate  # noqa: E402

@@ -62,6 +62,7 @@ def test_a_run_logs_each_evaluation(run: Path) -> None:
     lines = (run / "log.csv").read_text().splitlines()
     assert lines[0].startswith("step,minutes,learning_rate,train,validation")
     assert [line.split(",")[0] for line in lines[1:]] == ["2", "4"]
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_run_is_not_begun_over_another(run: Path) -> None:
