@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cellstorm import localizations
+from cellstorm import localizations, zoo
 from cellstorm.acquisitions import AcquisitionSettings
 from cellstorm.analysis.recording import Examiner
 from cellstorm.camera import DEFAULT_CAMERA
@@ -138,7 +138,8 @@ def _task_of_report(report: Path, file: Path | None, given: dict[str, Any]) -> T
     recipe.check_file(file)
     for name, (theirs, ours) in recipe.other_versions.items():
         Console(stderr=True).print(f"{name} was {theirs} and is {ours}: the last bits may differ", highlight=False)
-    return Task(file, recipe.settings, recipe)
+    name = zoo.name_of(recipe.generator, Settings.load().zoo)
+    return Task(file, recipe.settings.model_copy(update={"model": name}), recipe)
 
 
 @dataclass

@@ -95,6 +95,12 @@ def entry(name: str, folder: Path | None = None) -> ZooEntry:
     return _read(there[name])
 
 
+def name_of(spec: GeneratorSpec, folder: Path | None = None) -> str:
+    """Under which name that very generator is here, for releases are renamed; its own where it is not here at all."""
+    names = [each.spec.name for each in entries(folder) if each.spec.model_copy(update={"name": spec.name}) == spec]
+    return spec.name if spec.name in names or not names else names[0]
+
+
 def weights_path(name: str, folder: Path | None = None) -> Path:
     """Of the named generator's ONNX file, verified; raises as `entry` and `ZooEntry.weights_path` do."""
     return entry(name, folder).weights_path()

@@ -103,15 +103,15 @@ def join(page: Page, service: LocalService, right: str, acquisition_id: str | No
     page.wait_for_url(lambda url: "/join/" not in url)
 
 
-def new_acquisition(service: LocalService, name: str) -> str:
+def new_acquisition(service: LocalService, name: str, **settings: str) -> str:
     """Id of a new one."""
     with admin(service) as client:
-        return str(client.post("/api/v1/acquisitions", json={"name": name}).raise_for_status().json()["id"])
+        return str(client.post("/api/v1/acquisitions", json={"name": name, **settings}).raise_for_status().json()["id"])
 
 
-def upload(service: LocalService, name: str, video: Path) -> str:
+def upload(service: LocalService, name: str, video: Path, **settings: str) -> str:
     """Id of a new acquisition that this video was sent to."""
-    acquisition_id = new_acquisition(service, name)
+    acquisition_id = new_acquisition(service, name, **settings)
     with admin(service) as client:
         client.put(f"/api/v1/acquisitions/{acquisition_id}/video", content=video.read_bytes()).raise_for_status()
     return acquisition_id

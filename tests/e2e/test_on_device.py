@@ -39,12 +39,14 @@ def places(rows: NDArray[np.float64]) -> NDArray[np.float64]:
     return rows[:, 1:4] * (FRAME_APART_NM, 1, 1)
 
 
+@pytest.mark.parametrize("generator", ["fast", "default"])
 def test_the_browser_finds_what_the_server_finds(
-    phone: BrowserContext, page_service: LocalService, video: Path, tmp_path: Path
+    phone: BrowserContext, page_service: LocalService, video: Path, tmp_path: Path, generator: str
 ) -> None:
     page = phone.new_page()
     complaints = Complaints(page)
     page.goto(f"{page_service.url}/#/local")
+    page.get_by_label("Generator").select_option(generator)
     page.get_by_label("Square in the middle").select_option("64")
     page.get_by_label("Open a recording").set_input_files(video)
     expect(page.get_by_text("Done.")).to_be_visible()
@@ -52,7 +54,7 @@ def test_the_browser_finds_what_the_server_finds(
         page.get_by_role("button", name="Save table (CSV)").tap()
     saved.value.save_as(tmp_path / "here.csv")
 
-    acquisition_id = upload(page_service, "film", video)
+    acquisition_id = upload(page_service, "film", video, model=generator)
     wait_until(page_service, acquisition_id, lambda acquisition: acquisition["state"] == "finished")
     with admin(page_service) as client:
         answer = client.get(f"/api/v1/acquisitions/{acquisition_id}/localizations.csv").raise_for_status()

@@ -204,6 +204,17 @@ def test_a_report_finds_the_recording_that_lies_beside_it(video: Path, tmp_path:
     assert (tmp_path / "b" / TABLE_HDF5).read_bytes()
 
 
+def test_a_report_finds_its_generator_under_another_name(video: Path, tmp_path: Path) -> None:
+    assert reconstruct(video, "--out", tmp_path / "a", "--model", "fast") == 0
+    told = json.loads((tmp_path / "a" / "report.json").read_text())
+    told["generator"]["name"] = told["settings"]["model"] = "default"
+    (tmp_path / "theirs.json").write_text(json.dumps(told))
+    assert reconstruct(video, "--from", tmp_path / "theirs.json", "--out", tmp_path / "b") == 0
+    first, again = ((tmp_path / folder / TABLE_HDF5).read_bytes() for folder in "ab")
+    assert first == again
+    assert json.loads((tmp_path / "b" / "report.json").read_text())["settings"]["model"] == "fast"
+
+
 def test_what_a_report_does_not_speak_of_is_refused(
     video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -59,14 +59,14 @@ class Recipe:
             )
 
     def check_generator(self, spec: GeneratorSpec) -> None:
-        """Nothing, if the generator at hand is the one that was used.
+        """Nothing, if the generator at hand is the one that was used, whatever it is called now.
 
         Raises
         ------
         ModelUnavailable
             If its weights, or what its package says of them, are others.
         """
-        if spec == self.generator:
+        if spec.model_copy(update={"name": self.generator.name}) == self.generator:
             return
         mine, theirs = (f"{each.version} ({(each.sha256 or 'no network')[:12]})" for each in (spec, self.generator))
         raise ModelUnavailable(

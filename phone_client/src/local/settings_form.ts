@@ -13,6 +13,8 @@ export interface LocalSettings {
 
 const SIDES_PX = [64, 128, 256, 512] as const;
 const KEY = "cellstorm-local";
+/** A third of the default's work for each frame: what a phone keeps up with. */
+const LIGHT = "fast";
 const PIXEL_SIZE_NM = { least: 1, most: 10_000, usual: 100 };
 
 interface Remembered {
@@ -61,7 +63,10 @@ export function settingsForm(generators: readonly LocalGenerator[]): { root: HTM
 }
 
 function remembered(generators: readonly LocalGenerator[]): Remembered {
-  const usual = generators.find(({ isDefault }) => isDefault) ?? generators[0];
+  const usual =
+    generators.find(({ spec }) => spec.name === LIGHT) ??
+    generators.find(({ isDefault }) => isDefault) ??
+    generators[0];
   const defaults = { generator: usual?.spec.name ?? "", sidePx: 128, pixelSizeNm: PIXEL_SIZE_NM.usual };
   const kept = localStorage.getItem(KEY);
   if (kept === null) return defaults;

@@ -111,7 +111,7 @@ def test_the_classical_localizer_is_there_with_its_card() -> None:
     assert "Jaccard" in entry.card()
 
 
-@pytest.mark.parametrize("name", ["default", "classical"])
+@pytest.mark.parametrize("name", [entry.spec.name for entry in zoo.entries()])
 def test_released_descriptions_are_valid_by_bioimage_ios_own_rules(name: str) -> None:
     pytest.importorskip("bioimageio.spec", reason="needs the extra `train`")
     from bioimageio.spec import load_description
@@ -122,8 +122,16 @@ def test_released_descriptions_are_valid_by_bioimage_ios_own_rules(name: str) ->
     assert found.validation_summary.errors == []
 
 
-def test_the_released_generator_is_as_published() -> None:
-    entry = zoo.entry("default")
+def test_a_generator_that_was_renamed_is_known_by_what_it_is() -> None:
+    fast = zoo.entry("fast").spec
+    assert zoo.name_of(fast.model_copy(update={"name": "default"})) == "fast"
+    unknown = fast.model_copy(update={"name": "default", "sha256": "0" * 64})
+    assert zoo.name_of(unknown) == "default"
+
+
+@pytest.mark.parametrize("name", ["default", "fast"])
+def test_released_generators_are_as_published(name: str) -> None:
+    entry = zoo.entry(name)
     assert entry.weights_path().stat().st_size > 100_000
-    assert entry.spec.context_frames == 3
+    assert entry.spec.output == "emitters"
     assert "Jaccard" in entry.card()
