@@ -48,6 +48,11 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] = "console"
 
     model: str = Field(default="default", description="Generator of an acquisition that names none.")
+    live_model: str = Field(
+        default="fast",
+        description="Generator that the page films with unless another is chosen, and of what other encoders publish; where the zoo "
+        "has none of that name, `model`. With a GPU: default.",
+    )
     zoo: Path | None = Field(
         default=None, description="Folder of generators; by default those that come with cellSTORM."
     )

@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from cellstorm import zoo
 from cellstorm.errors import ModelUnavailable
 from cellstorm.generator import GeneratorSpec
+from cellstorm.settings import Settings
 from cellstorm_server.services import Current, Services
 
 router = APIRouter(tags=["models"])
@@ -22,6 +23,7 @@ class Model(BaseModel):
     spec: GeneratorSpec
     card: str = Field(description="What people should know of it, Markdown.")
     is_default: bool = Field(description="Whether it is used where none is named.")
+    is_for_live: bool = Field(description="Whether it is the one to film with: it keeps up with a camera.")
 
 
 @router.get("/models")
@@ -40,9 +42,21 @@ async def weights(name: str, services: Current) -> FileResponse:
     return FileResponse(path, media_type="application/octet-stream", headers={"ETag": f'"{entry.spec.sha256}"'})
 
 
+def live_model(settings: Settings) -> str:
+    """The generator to film with, where nobody chose one."""
+    there = {entry.spec.name for entry in zoo.entries(settings.zoo)}
+    return settings.live_model if settings.live_model in there else settings.model
+
+
 def _models(services: Services) -> list[Model]:
-    default = services.settings.model
+    settings = services.settings
+    default, live = settings.model, live_model(settings)
     return [
-        Model(spec=entry.spec, card=entry.card(), is_default=entry.spec.name == default)
-        for entry in zoo.entries(services.settings.zoo)
+        Model(
+            spec=entry.spec,
+            card=entry.card(),
+            is_default=entry.spec.name == default,
+            is_for_live=entry.spec.name == live,
+        )
+        for entry in zoo.entries(settings.zoo)
     ]

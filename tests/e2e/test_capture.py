@@ -209,6 +209,7 @@ def test_what_the_camera_can_hold_is_held_and_recorded(phone: BrowserContext, pa
     expect(page.get_by_text("ISO drifts")).to_be_visible()
     received(page_service, acquisition_id, 15)
     stop(page)
+    assert get(page_service, acquisition_id)["settings"]["model"] == "fast"  # what keeps up with a camera
     told = get(page_service, f"{acquisition_id}/camera-report")
     assert told["preset"] == "dim"
     assert told["locks"]["exposure_time"] == {"state": "locked", "value": 500, "wanted": 500}

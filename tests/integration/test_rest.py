@@ -169,6 +169,7 @@ def test_the_zoo_is_listed_with_its_cards(gateway: Gateway) -> None:
     (model,) = gateway.http.get("/api/v1/models").json()
     assert model["spec"]["name"] == "default"
     assert model["is_default"]
+    assert model["is_for_live"]  # there is no other
     assert model["card"].startswith("# A generator")
 
 

@@ -84,6 +84,7 @@ const english = {
   pixelSizeAdvice: "What one camera pixel covers in the sample.",
   model: "Generator",
   modelDefault: "default",
+  modelForLive: (name: string) => `${name} · keeps up with the camera`,
   create: "Create and film",
   creating: "Creating…",
 

@@ -85,7 +85,7 @@ export function acquisitionForm(models: (() => Promise<Model[]>) | null, memory:
   const problem = element("p", { class: "problem" });
   name.value = kept?.name ?? "";
   models?.().then(
-    (offered) => model.append(...offered.map(({ spec }) => modelOption(spec.name, spec.name === kept?.model))),
+    (offered) => model.append(...offered.map((each) => modelOption(each, kept))),
     (error: unknown) => say(problem, messageOf(error)),
   );
   const sizeAndModel = element("div", { class: "pair" }, field(words.pixelSize, pixelSize));
@@ -120,8 +120,10 @@ export function acquisitionForm(models: (() => Promise<Model[]>) | null, memory:
   };
 }
 
-function modelOption(name: string, selected: boolean): HTMLOptionElement {
-  return element("option", { value: name, selected }, name);
+/** Whoever chose none before films with the one that keeps up with a camera. */
+function modelOption({ spec, is_for_live }: Model, kept: CaptureMemory["acquisition"]): HTMLOptionElement {
+  const selected = kept === null ? is_for_live : spec.name === kept.model;
+  return element("option", { value: spec.name, selected }, is_for_live ? texts.modelForLive(spec.name) : spec.name);
 }
 
 function autoName(): string {

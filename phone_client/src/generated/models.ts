@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 35c2f6e5841ff53c230708f08d8dcbaba99061a673efde0ea7e37091deaf56ba); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 78aed26fca83060ef045938c4fabd359d9b293d986b0fba5c68249f95f92beff); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -761,6 +761,10 @@ export interface Model {
    * Whether it is used where none is named.
    */
   is_default: boolean;
+  /**
+   * Whether it is the one to film with: it keeps up with a camera.
+   */
+  is_for_live: boolean;
 }
 /**
  * First message: how to read the others.

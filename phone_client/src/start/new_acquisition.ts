@@ -62,6 +62,8 @@ function inputs(): Inputs {
   };
 }
 
-function modelOption({ spec, is_default }: Model): HTMLOptionElement {
-  return element("option", { value: spec.name, selected: is_default }, spec.name);
+/** It is filmed with next, hence the one that keeps up with a camera. */
+function modelOption({ spec, is_for_live }: Model): HTMLOptionElement {
+  const name = is_for_live ? texts.modelForLive(spec.name) : spec.name;
+  return element("option", { value: spec.name, selected: is_for_live }, name);
 }

@@ -13,6 +13,7 @@ from cellstorm.gaps import LinkGap
 from cellstorm_server.access import MEMBERS_ONLY, CurrentCaller, FilmedAcquisitionId
 from cellstorm_server.acquisitions import create_acquisition, delete, let_film
 from cellstorm_server.ingest.offers import MAX_OFFER_BYTES
+from cellstorm_server.models import live_model
 from cellstorm_server.services import Current, Services
 from cellstorm_server.urls import base_url
 
@@ -42,9 +43,8 @@ async def publish_anew(
 ) -> Response:
     """Open an acquisition with default settings and publish to it, for encoders that know only one address."""
     offer = await _offer(request, content_type)
-    created, _ = await create_acquisition(
-        services, AcquisitionSettings(name="published", model=services.settings.model)
-    )
+    model = await asyncio.to_thread(live_model, services.settings)
+    created, _ = await create_acquisition(services, AcquisitionSettings(name="published", model=model))
     try:
         published = await _publish(created.id, offer, request, services)
     except CellstormError:
