@@ -19,7 +19,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +28,7 @@ from typing import Any, Final
 import av
 import httpx
 import numpy as np
+from numpy.typing import NDArray
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from benchmarks.link import HOST, Cut, Link
@@ -64,10 +65,15 @@ def write_camera(path: Path) -> Path:
     config = SimulationConfig(
         frames=_FRAMES, width=WIDTH_PX, height=HEIGHT_PX, fluorophores=40_000, emitters_per_frame=emitters
     )
-    counts = simulate(config, np.random.default_rng(5)).counts.astype(np.uint8)
-    grey = bytes([128]) * (WIDTH_PX * HEIGHT_PX // 2)  # both colour planes of 4:2:0
+    return write_y4m(path, simulate(config, np.random.default_rng(5)).counts.astype(np.uint8))
+
+
+def write_y4m(path: Path, counts: NDArray[np.uint8]) -> Path:
+    """(frames, height, width) luma with grey chroma, FPS frames a second (YUV4MPEG2)."""
+    _, height, width = counts.shape
+    grey = bytes([128]) * (width * height // 2)  # both colour planes of 4:2:0
     with path.open("wb") as file:
-        file.write(f"YUV4MPEG2 W{WIDTH_PX} H{HEIGHT_PX} F{FPS}:1 Ip A1:1 C420jpeg\n".encode())
+        file.write(f"YUV4MPEG2 W{width} H{height} F{FPS}:1 Ip A1:1 C420jpeg\n".encode())
         for frame in counts:
             file.write(b"FRAME\n" + frame.tobytes() + grey)
     return path
@@ -104,6 +110,14 @@ class Bench:
         found: dict[str, Any] = self.http.get(f"/acquisitions/{acquisition_id}").raise_for_status().json()
         return found
 
+    def wait_over(self, acquisition_id: str, limit_s: float = 300.0) -> None:
+        """Until its results are written."""
+        deadline = time.monotonic() + limit_s
+        while self.acquisition(acquisition_id)["state"] != "finished":
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"not finished after {limit_s} s")
+            time.sleep(0.2)
+
     def wait(self, acquisition_id: str, key: str, above: int, limit_s: float = 120.0) -> float:
         """When (monotonic) a count of the acquisition was first seen above a number."""
         deadline = time.monotonic() + limit_s
@@ -115,11 +129,11 @@ class Bench:
 
 
 @contextmanager
-def bench(link: Link | None = None) -> Iterator[Bench]:
-    """A service and a browser; with a link, the browser lives behind it."""
+def bench(link: Link | None = None, write: Callable[[Path], Path] = write_camera) -> Iterator[Bench]:
+    """A service and a browser, whose camera is the file that `write` writes; with a link, the browser lives behind it."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="cellstorm-film-")))
-        camera = write_camera(folder / "camera.y4m")
+        camera = write(folder / "camera.y4m")
         port, host = free_port(), "127.0.0.1" if link is None else HOST
         listen = "127.0.0.1" if link is None else "0.0.0.0"  # for as long as it is measured
         settings = Settings.load(port=port, host=listen, data=folder / "data")

@@ -1,6 +1,7 @@
 """Recordings that nothing was tuned on, and what Picasso reaches on them: other seeds, samples, spots, cameras and encoders.
 
 python -m benchmarks.unseen make FOLDER        videos NAME.mp4 with truth NAME.csv; frames as NAME.tif, for other programs
+python -m benchmarks.unseen film FOLDER        likewise `browser`: what Chromium sends over WebRTC, filmed on the real page
 PYTHON -m benchmarks.unseen picasso FOLDER     with a Python that has picassosr: its localizations as NAME.METHOD.npz
 python -m benchmarks.unseen score FOLDER       the best of Picasso's thresholds for each video, as peers.csv
 
@@ -11,7 +12,9 @@ what we use, so it lives in an environment of its own; it needs nothing of ours.
 from __future__ import annotations
 
 import csv
+import io
 import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,7 +31,9 @@ _FRAMES: Final = 300
 _SIDE_PX: Final = 128
 _PIXEL_SIZE_NM: Final = 100.0
 _BORDER_NM: Final = 300.0
-_LEAST_GRADIENT: Final = 20
+_BAR_PX: Final = 16
+"""Of a filmed frame's lowest rows, which carry its number."""
+_LEAST_GRADIENT: Final = 60
 _GRADIENTS: Final = np.geomspace(_LEAST_GRADIENT, 4000, 60)
 _BOX_PX: Final = 7
 _OTHER_CODECS: Final = {
@@ -139,6 +144,62 @@ def make(folder: Path) -> None:
         tifffile.imwrite(folder / f"{name}.tif", read_luma(video), photometric="minisblack")
 
 
+def film(folder: Path) -> None:
+    """What a browser makes of a simulated sample at 512x512: each frame carries its number, which tells what was there."""
+    import tifffile
+
+    from benchmarks.filming import bench, press_film, stop_film, write_y4m
+    from cellstorm.scoring import write_truth
+    from cellstorm_models.compression import read_luma
+    from cellstorm_models.simulation import SimulationConfig, simulate
+
+    config = SimulationConfig(
+        frames=_FRAMES,
+        width=512,
+        height=512,
+        structure="filaments",
+        photons=500,
+        psf_sigma_px=1.3,
+        emitters_per_frame=200,
+    )
+    recording = simulate(config, np.random.default_rng(110))
+    counts = recording.counts.astype(np.uint8)
+    for number, frame in enumerate(counts):
+        frame[-_BAR_PX:] = _bar(number, config.width)
+    folder.mkdir(parents=True, exist_ok=True)
+    with bench(write=lambda path: write_y4m(path, counts)) as made:
+        page = made.phone()
+        page.goto(made.join_address())
+        acquisition_id = press_film(page)
+        made.wait(acquisition_id, "frames_received", _FRAMES)
+        stop_film(page)
+        made.wait_over(acquisition_id)
+        archive = made.http.get(f"/acquisitions/{acquisition_id}/archive.zip").raise_for_status().content
+    with zipfile.ZipFile(io.BytesIO(archive)) as files:
+        name = next(each for each in files.namelist() if each.endswith("video.mp4"))
+        (folder / "browser.mp4").write_bytes(files.read(name))
+    received = read_luma(folder / "browser.mp4")
+    truth = recording.truth[recording.truth["y_nm"] < (config.height - _BAR_PX) * _PIXEL_SIZE_NM]
+    numbers = [_number(frame) for frame in received]
+    rows = [truth[truth["frame"] == number] for number in numbers]
+    seen = np.concatenate(rows)
+    seen["frame"] = np.repeat(np.arange(len(rows)), [len(each) for each in rows])
+    write_truth(folder / "browser.csv", seen)
+    tifffile.imwrite(folder / "browser.tif", received, photometric="minisblack")
+    print(f"browser: {len(received)} frames, {len(set(numbers))} different ones")
+
+
+def _bar(number: int, width: int) -> Any:  # noqa: ANN401  # (_BAR_PX, width) uint8
+    """A frame's number as black and white blocks, the lowest bit first."""
+    bits = [number >> place & 1 for place in range(width // _BAR_PX)]
+    return np.kron(np.array([bits]), np.ones((_BAR_PX, _BAR_PX))).astype(np.uint8) * 200 + 20
+
+
+def _number(frame: Any) -> int:  # noqa: ANN401  # (height, width) uint8
+    blocks = frame[-_BAR_PX:].reshape(_BAR_PX, -1, _BAR_PX).mean(axis=(0, 2)) > 120
+    return sum(1 << place for place, bit in enumerate(blocks) if bit)
+
+
 def picasso(folder: Path) -> None:
     """Picasso's own identification and fits, both kinds, at a threshold far too low: others are chosen when scoring."""
     from picasso import io, localize  # type: ignore[import-not-found]
@@ -163,14 +224,32 @@ def score_picasso(folder: Path) -> None:
     with (folder / "peers.csv").open("w", newline="", encoding="utf-8") as target:
         rows = csv.writer(target)
         rows.writerow(_COLUMNS)
-        for name in samples():
-            truth = read_truth(folder / f"{name}.csv")
+        for video in sorted(folder.glob("*.mp4")):
+            truth = read_truth(video.with_suffix(".csv"))
             for method in ("gausslq", "gaussmle"):
-                best = max(_scores(np.load(folder / f"{name}.{method}.npz"), truth), key=lambda row: float(row[0]))
-                rows.writerow((f"Picasso {method} oracle-ng", name, *best, "", ""))
+                found = np.load(video.with_suffix(f".{method}.npz"))
+                best = max(_scores(found, truth, *_measured_nm(video)), key=lambda row: row[0])
+                rows.writerow((f"Picasso {method} oracle-ng", video.stem, *best, "", ""))
 
 
-def _scores(found: Any, truth: Truth) -> Iterator[tuple[float, float, float, float | None, int]]:  # noqa: ANN401  # an NpzFile
+def _measured_nm(video: Path) -> tuple[float, float]:
+    """Width and height in which localizations count, the border included that is left out."""
+    import tifffile
+
+    from cellstorm_models.evaluation.pairs import MAX_Y_NM
+
+    with tifffile.TiffFile(video.with_suffix(".tif")) as frames:
+        height, width = frames.pages[0].shape
+    height_nm = MAX_Y_NM[video.stem] + _BORDER_NM if video.stem in MAX_Y_NM else (height - 1) * _PIXEL_SIZE_NM
+    return (width - 1) * _PIXEL_SIZE_NM, height_nm
+
+
+def _scores(
+    found: Any,  # noqa: ANN401  # an NpzFile
+    truth: Truth,
+    width_nm: float,
+    height_nm: float,
+) -> Iterator[tuple[float, float, float, float | None, int]]:
     """Jaccard, detection precision, recall, RMSE and number of localizations at each threshold."""
     from cellstorm.localizations import LOCALIZATION
     from cellstorm.scoring import inside, score
@@ -179,12 +258,11 @@ def _scores(found: Any, truth: Truth) -> Iterator[tuple[float, float, float, flo
     table["frame"] = found["frame"]
     table["x_nm"], table["y_nm"] = found["x"] * _PIXEL_SIZE_NM, found["y"] * _PIXEL_SIZE_NM
     table["photons"], table["precision_nm"] = found["photons"], found["lpx"] * _PIXEL_SIZE_NM
-    size_nm = (_SIDE_PX - 1) * _PIXEL_SIZE_NM
-    kept_truth = inside(truth, size_nm, size_nm, _BORDER_NM)
+    kept_truth = inside(truth, width_nm, height_nm, _BORDER_NM)
     order = np.argsort(table["frame"], kind="stable")
     table, gradient = table[order], found["net_gradient"][order]
     for least in _GRADIENTS:
-        kept = inside(table[gradient >= least], size_nm, size_nm, _BORDER_NM)
+        kept = inside(table[gradient >= least], width_nm, height_nm, _BORDER_NM)
         found_score = score(kept, kept_truth)
         yield (
             found_score.jaccard,
@@ -200,6 +278,8 @@ def main(arguments: Sequence[str]) -> None:
     match arguments:
         case ["make", folder]:
             make(Path(folder))
+        case ["film", folder]:
+            film(Path(folder))
         case ["picasso", folder]:
             picasso(Path(folder))
         case ["score", folder]:

@@ -11,8 +11,8 @@ from cellstorm.errors import InvalidInput
 from cellstorm.scoring import Truth, read_truth
 
 _BENCH_NAME: Final = re.compile(r"p(\d+)_(\w+)")
-_MAX_Y_NM: Final = {"chromium": 23_700.0}
-"""Of the bench: below it lies a barcode."""
+MAX_Y_NM: Final = {"chromium": 23_700.0, "browser": 49_300.0}
+"""Of the bench's stream and that of benchmarks/unseen.py: below it lies a barcode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def bench_pairs(folder: Path, pixel_size_nm: float) -> list[Pair]:
         truth = next((folder / name for name in names if (folder / name).is_file()), None)
         if truth is None:
             raise InvalidInput(f"{video.name} has no truth; put {' or '.join(names)} beside it")
-        pairs.append(Pair(video, truth, pixel_size_nm, _MAX_Y_NM.get(video.stem)))
+        pairs.append(Pair(video, truth, pixel_size_nm, MAX_Y_NM.get(video.stem)))
     return pairs
 
 
