@@ -27,17 +27,18 @@ from cellstorm_models.training import TrainConfig
 _EMPTY: Final = (*(Compression(crf=crf) for crf in (18, 23, 28, 33)), Compression(bits_per_pixel=0.1))
 _PSF_SIGMAS_PX: Final = (1.0, 1.2, 1.4, 1.6, 1.8)
 
+_IN_WORDS: Final = {3: "three", 5: "five"}
 _TEXT: Final = """\
 # cellSTORM generator `{name}`
 
-Version {version}. A U-Net of three levels at camera resolution ({channels} channels in the first) that sees three consecutive
+Version {version}. A U-Net of three levels at camera resolution ({channels} channels in the first) that sees {context} consecutive
 frames in counts and predicts, for each pixel of the middle one, an emitter's probability, position, signal, background,
 uncertainties and spot width. Normalisation is inside the graph. Threshold of the probability: {threshold}.
 
 ## Training
 Simulated recordings only. Two in five are plain: round spots of 0.95 to 2.0 pixels, 50 to 2000 photons, 3 to 40 background
-photons per pixel, up to overlapping density, 8-bit cameras of many gains and offsets and some of 16 bits, through x264 (constant
-rate factors 16 to 34, average bitrates of 0.04 to 0.4 bits per pixel, key frames 10 to 60 frames apart). The others have, each
+photons per pixel, 2 to 150 emitters in 128x128 pixels, 8-bit cameras of many gains and offsets and some of 16 bits, through
+x264 (constant rate factors 16 to 34, average bitrates of 0.04 to 0.4 bits per pixel, key frames 10 to 60 frames apart). The others have, each
 with its own chance: astigmatism, halos, emitters in depth and far out of focus; drift, changing light, black level and background,
 periodic drops; structure in the background, fixed pattern, hot pixels; a phone's scaling, denoising, sharpening, tone curve,
 clipped blacks, repeated and dropped frames; live streams (baseline, constant bitrate, a key frame a second) and encoding twice. A
@@ -84,6 +85,7 @@ def write_card(
         version=spec.version,
         threshold=spec.threshold_in_words,
         channels=config.channels,
+        context=_IN_WORDS.get(config.context_frames, str(config.context_frames)),
         batch=config.batch,
         seed=config.seed,
         budget=config.minutes,
@@ -109,6 +111,8 @@ def _options(config: TrainConfig) -> str:
     usual = TrainConfig()
     options = {
         "channels": config.channels != usual.channels and config.channels,
+        "context": config.context_frames != usual.context_frames and config.context_frames,
+        "learning-rate": config.start_from is not None and config.learning_rate != 1e-3 and config.learning_rate,
         "batch": config.batch != usual.batch and config.batch,
         "start-from": config.start_from is not None and "CHECKPOINT",
         "from-acquisition": config.from_acquisition is not None and "FOLDER",
