@@ -36,14 +36,16 @@ frames in counts and predicts, for each pixel of the middle one, an emitter's pr
 uncertainties and spot width. Normalisation is inside the graph. Threshold of the probability: {threshold}.
 
 ## Training
-Simulated recordings only. Two in five are plain: round spots of 0.95 to 2.0 pixels, 50 to 2000 photons, 3 to 40 background
-photons per pixel, 2 to 150 emitters in 128x128 pixels, 8-bit cameras of many gains and offsets and some of 16 bits, through
-x264 (constant rate factors 16 to 34, average bitrates of 0.04 to 0.4 bits per pixel, key frames 10 to 60 frames apart). The others have, each
-with its own chance: astigmatism, halos, emitters in depth and far out of focus; drift, changing light, black level and background,
-periodic drops; structure in the background, fixed pattern, hot pixels; a phone's scaling, denoising, sharpening, tone curve,
-clipped blacks, repeated and dropped frames; live streams (baseline, constant bitrate, a key frame a second) and encoding twice. A
-fifth is empty or nearly so. Every clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood
-of the truth (after DECODE, Speiser et al. 2021). Afterwards each stated uncertainty was
+Simulated recordings only. Two in five are plain: round spots of 0.95 to 2.0 pixels, 50 to 2000 photons, 3 to 40
+background photons per pixel, 2 to 150 emitters in 128x128 pixels, 8-bit cameras of many gains and offsets and some of
+16 bits, through x264 (constant rate factors 16 to 34, average bitrates of 0.04 to 0.4 bits per pixel, key frames 10
+to 60 frames apart). The others have, each with its own chance: astigmatism, halos, emitters in depth and far out of
+focus; drift, changing light, black level and background, periodic drops; structure in the background, fixed pattern,
+hot pixels; a phone's scaling, denoising, sharpening, tone curve, clipped blacks, repeated and dropped frames; live
+streams (baseline, constant bitrate, a key frame a second) and encoding twice. A fifth is empty or nearly so. Every
+clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood of the truth (after DECODE,
+Speiser et al. 2021).
+Afterwards each stated uncertainty was
 taken to the power {power:.2f} (in units of {unit} pixels) and multiplied by {factor:.2f}, which makes it true for the middle one of
 72 clips that training never saw, and a tenth larger than that, for caution.
 
