@@ -10,6 +10,7 @@ from typing import Annotated, Final
 import typer
 from pydantic import ValidationError
 
+from cellstorm.acquisitions import STORED
 from cellstorm.analysis.selection import Selection
 from cellstorm.comparison import Part, check_comparable, compare_parts, draw_both
 from cellstorm.errors import InvalidInput, InvalidSetting
@@ -220,7 +221,7 @@ def _report_of(path: Path) -> Report | None:
     if not report.is_file() or not (path.is_dir() or path.name in FOLDER_NAMES):
         return None
     try:
-        return Report.model_validate_json(report.read_bytes())
+        return Report.model_validate_json(report.read_bytes(), context=STORED)
     except (OSError, ValidationError):
         return None
 
@@ -232,7 +233,7 @@ def _parts(first: tuple[Path, TableFile], second: tuple[Path, TableFile]) -> tup
     if len(reports) == len(tables):
         asked = [None if report.settings is None else report.settings.frames for report in reports]
         one, two = (
-            Part(table.localizations, report.roi, frames)
+            Part(table.localizations, report.roi, frames, report.origin)
             for table, report, frames in zip(tables, reports, asked, strict=True)
         )
         return one, two

@@ -130,6 +130,17 @@ def test_result_folders_are_compared_where_both_were_reconstructed(
         assert picture.size == (320, 320)
 
 
+@pytest.mark.parametrize(("other", "is_told"), [("5e", False), ("77", True)])
+def test_two_recordings_that_are_compared_are_told_apart_by_their_videos(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: str, is_told: bool
+) -> None:
+    for name, digest in (("first", "5e"), ("second", other)):
+        made = provenance().model_copy(update={"acquisition_id": name, "source": {"sha256": digest}})
+        write_results(tmp_path / name, Results(star_localizations(80), np.ones((64, 64), np.uint32), 50, made))
+    assert run("compare", tmp_path / "first", tmp_path / "second") == 0
+    assert ("these are two recordings" in capsys.readouterr().out) is is_told
+
+
 def test_a_table_without_its_pixel_size_is_drawn_where_its_folder_tells_it(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 35c2f6e5841ff53c230708f08d8dcbaba99061a673efde0ea7e37091deaf56ba); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 1df2ee913d736f0ebe2cad352c8a94b968eb8111ad7261ec3e7ace1f2002fa5c); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -68,6 +68,14 @@ export interface Acquisition {
    * The acquisition whose kept video it is made of.
    */
   reprocessed_from: string | null;
+  /**
+   * Null until something has come.
+   */
+  video_from: ("phone" | "file") | null;
+  /**
+   * Of the kept video; null until it is finished, and of older ones.
+   */
+  video_sha256: string | null;
   /**
    * As it was when the acquisition was opened; null of very old ones.
    */
@@ -519,6 +527,10 @@ export interface CommonComparison {
    */
   identical: boolean;
   /**
+   * Whether both were made of one video; null where nothing tells.
+   */
+  same_recording: boolean | null;
+  /**
    * X,Y,W,H in the camera's frame, where both were compared; null for the same region of both, all of it.
    */
   roi: string | null;
@@ -597,6 +609,14 @@ export interface CreatedAcquisition {
    * The acquisition whose kept video it is made of.
    */
   reprocessed_from: string | null;
+  /**
+   * Null until something has come.
+   */
+  video_from: ("phone" | "file") | null;
+  /**
+   * Of the kept video; null until it is finished, and of older ones.
+   */
+  video_sha256: string | null;
   /**
    * As it was when the acquisition was opened; null of very old ones.
    */
