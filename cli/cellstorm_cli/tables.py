@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -39,6 +40,14 @@ PixelSize = Annotated[
     typer.Option("--pixel-size", metavar="NM", help="Camera pixel, where the table does not tell it."),
 ]
 Range = Annotated[str | None, typer.Option(metavar="A:B", help="From A to B, both included.")]
+Precision = Annotated[str | None, typer.Option("--precision", metavar="A:B", help="In nm.")]
+PsfSigma = Annotated[str | None, typer.Option("--psf-sigma", metavar="A:B", help="In nm.")]
+Density = Annotated[str | None, typer.Option("--density", metavar="A:B", help="Others in the frame, per µm².")]
+Neighbours = Annotated[str | None, typer.Option(metavar="A:B", help="Others of any frame within --neighbourhood.")]
+Neighbourhood = Annotated[
+    float | None,
+    typer.Option("--neighbourhood", min=0.1, metavar="NM", help="Of neighbours; 100 where it is not given."),
+]
 Drift = Annotated[bool, typer.Option("--drift", help="Take out the drift that the localizations show.")]
 Linked = Annotated[bool, typer.Option("--linked", help="One row for each emitter.")]
 Region = Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="In nm; or a polygon X,Y;X,Y;X,Y;…")]
@@ -58,12 +67,12 @@ def render(
     depth: Annotated[Depth, typer.Option(help="Values of a TIFF or OME-Zarr: float32 or 16 bits.")] = "float",
     frames: options.Frames = None,
     photons: Range = None,
-    precision_nm: Annotated[str | None, typer.Option("--precision", metavar="A:B", help="In nm.")] = None,
-    psf_sigma_nm: Annotated[str | None, typer.Option("--psf-sigma", metavar="A:B", help="In nm.")] = None,
+    precision_nm: Precision = None,
+    psf_sigma_nm: PsfSigma = None,
     probability: Range = None,
-    density_per_um2: Annotated[str | None, typer.Option("--density", metavar="A:B", help="In the frame, per µm².")] = (
-        None
-    ),
+    density_per_um2: Density = None,
+    neighbours: Neighbours = None,
+    neighbourhood_nm: Neighbourhood = None,
     region: Region = None,
     drift: Drift = False,
     linked: Linked = False,
@@ -72,8 +81,9 @@ def render(
     """Draw a table as an image."""
     if out.suffix not in _IMAGES:
         raise InvalidSetting(f"{out.name} tells no format; let it end in .png, .ome.tif or .ozx")
-    chosen = {"frames": frames, "photons": photons, "precision_nm": precision_nm, "psf_sigma_nm": psf_sigma_nm}
-    chosen |= {"probability": probability, "density_per_um2": density_per_um2, "region": region}
+    chosen: dict[str, str | float | None] = {"frames": frames, "photons": photons, "precision_nm": precision_nm}
+    chosen |= {"psf_sigma_nm": psf_sigma_nm, "probability": probability, "density_per_um2": density_per_um2}
+    chosen |= {"neighbours": neighbours, "neighbourhood_nm": neighbourhood_nm, "region": region}
     whole = load(table, pixel_size)
     drawn = replace(whole, localizations=selection(chosen, drift=drift, linked=linked).of(whole.localizations))
     corner_nm = (-whole.info.pixel_size_nm / 2, -whole.info.pixel_size_nm / 2)
@@ -104,16 +114,20 @@ def convert(
     pixel_size: PixelSize = None,
     frames: options.Frames = None,
     photons: Range = None,
-    precision_nm: Annotated[str | None, typer.Option("--precision", metavar="A:B", help="In nm.")] = None,
-    psf_sigma_nm: Annotated[str | None, typer.Option("--psf-sigma", metavar="A:B", help="In nm.")] = None,
+    precision_nm: Precision = None,
+    psf_sigma_nm: PsfSigma = None,
     probability: Range = None,
+    density_per_um2: Density = None,
+    neighbours: Neighbours = None,
+    neighbourhood_nm: Neighbourhood = None,
     region: Region = None,
     drift: Drift = False,
     linked: Linked = False,
 ) -> None:
     """Write a table in another program's format."""
-    chosen = {"frames": frames, "photons": photons, "precision_nm": precision_nm, "psf_sigma_nm": psf_sigma_nm}
-    chosen |= {"probability": probability, "region": region}
+    chosen: dict[str, str | float | None] = {"frames": frames, "photons": photons, "precision_nm": precision_nm}
+    chosen |= {"psf_sigma_nm": psf_sigma_nm, "probability": probability, "density_per_um2": density_per_um2}
+    chosen |= {"neighbours": neighbours, "neighbourhood_nm": neighbourhood_nm, "region": region}
     whole = load(table, pixel_size)
     rows = selection(chosen, drift=drift, linked=linked).of(whole.localizations)
     target = out or table.with_suffix(SUFFIXES[to])
@@ -198,7 +212,7 @@ def load(path: Path, pixel_size_nm: float | None) -> TableFile:
     return TableFile.of_imported(file.name, read_table(file, pixel_size_nm))
 
 
-def selection(chosen: dict[str, str | None], *, drift: bool, linked: bool) -> Selection:
+def selection(chosen: Mapping[str, str | float | None], *, drift: bool, linked: bool) -> Selection:
     """What the options ask for.
 
     Raises

@@ -189,7 +189,7 @@ def _provenance(store: Store, library: Library, acquisition: Acquisition, video:
         source |= {"kind": "upload", **_DESCRIPTION.validate_json(fields["source"])}
         fps, duration_s = source.get("fps"), source.get("duration_s")
         recording_s = duration_s if isinstance(duration_s, float) else 0.0
-        if isinstance(fps, float) and fps > 0:
+        if isinstance(fps, float) and fps > 0 and (source.get("ends_early") or not recording_s):
             recording_s = int(fields["next_frame"] or 0) / fps
     if video.is_file():  # not where chunks came without one
         name = VIDEO if fields["source"] is None else str(source.get("file", video.name))

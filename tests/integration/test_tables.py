@@ -14,6 +14,7 @@ from PIL import Image
 from zarr.storage import ZipStore
 
 from cellstorm.acquisitions import AcquisitionSettings, FrameRange
+from cellstorm.analysis.filtering import Filters
 from cellstorm.results.folder import TABLE_CSV, Results, write_results
 from cellstorm.results.formats import TableFile, write_table
 from cellstorm.results.picasso import TableInfo
@@ -54,6 +55,20 @@ def test_only_what_is_asked_for_is_drawn(table: Path, tmp_path: Path, capsys: py
     told = int(capsys.readouterr().out.split()[0])
     given = read_table(table).localizations
     assert told == int(np.sum((given["photons"] >= 800) & (given["frame"] < 25)))
+
+
+def test_single_localizations_are_left_out_of_image_and_table_alike(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lonely_left_out = ("--neighbours", "2:", "--neighbourhood", 60, "--density", ":3")
+    assert run("render", table, "--out", tmp_path / "part.png", *lonely_left_out) == 0
+    drawn = int(capsys.readouterr().out.split()[0])
+    assert run("convert", table, "--to", "parquet", "--out", tmp_path / "part.parquet", *lonely_left_out) == 0
+    written = int(capsys.readouterr().out.split()[0])
+    given = read_table(table).localizations
+    filters = Filters(neighbours="2:", neighbourhood_nm=60, density_per_um2=":3")
+    assert drawn == written == len(filters.apply(given))
+    assert 0 < written < len(given)
 
 
 def test_a_cropped_image_holds_the_same_localizations_at_their_places(table: Path, tmp_path: Path) -> None:
