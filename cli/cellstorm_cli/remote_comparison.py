@@ -29,6 +29,8 @@ def tell_comparison(result: CommonComparison, *, json: bool) -> None:
     if json:
         typer.echo(result.model_dump_json())
         return
+    if result.same_recording is False:
+        typer.echo("these are two recordings, by their videos' SHA-256: what is found in both means little")
     parts = [f"{name} {part}" for name, part in (("region", result.roi), ("frames", result.frames)) if part is not None]
     if parts:
         typer.echo(f"compared in {' and '.join(parts)}, which both have")

@@ -44,6 +44,8 @@ def submit(
     roi: options.Roi = None,
     frames: options.Frames = None,
     camera: options.CameraOption = None,
+    threshold: options.Threshold = None,
+    frame_rate: options.FrameRate = None,
     name: options.Name = None,
     priority: Annotated[Priority, typer.Option(help="Among recordings that wait for a worker.")] = Priority.NORMAL,
     as_one: Annotated[
@@ -61,6 +63,8 @@ def submit(
         roi=roi,
         frames=frames,
         camera=camera,
+        threshold=threshold,
+        frame_rate=frame_rate,
     )
     for folder in result_folders(recordings, out).values():
         check_folder(folder)

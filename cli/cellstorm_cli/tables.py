@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as jsonlib
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Final
@@ -10,6 +11,7 @@ from typing import Annotated, Final
 import typer
 from pydantic import ValidationError
 
+from cellstorm.acquisitions import STORED
 from cellstorm.analysis.selection import Selection
 from cellstorm.comparison import Part, check_comparable, compare_parts, draw_both
 from cellstorm.errors import InvalidInput, InvalidSetting
@@ -38,6 +40,14 @@ PixelSize = Annotated[
     typer.Option("--pixel-size", metavar="NM", help="Camera pixel, where the table does not tell it."),
 ]
 Range = Annotated[str | None, typer.Option(metavar="A:B", help="From A to B, both included.")]
+Precision = Annotated[str | None, typer.Option("--precision", metavar="A:B", help="In nm.")]
+PsfSigma = Annotated[str | None, typer.Option("--psf-sigma", metavar="A:B", help="In nm.")]
+Density = Annotated[str | None, typer.Option("--density", metavar="A:B", help="Others in the frame, per µm².")]
+Neighbours = Annotated[str | None, typer.Option(metavar="A:B", help="Others of any frame within --neighbourhood.")]
+Neighbourhood = Annotated[
+    float | None,
+    typer.Option("--neighbourhood", min=0.1, metavar="NM", help="Of neighbours; 100 where it is not given."),
+]
 Drift = Annotated[bool, typer.Option("--drift", help="Take out the drift that the localizations show.")]
 Linked = Annotated[bool, typer.Option("--linked", help="One row for each emitter.")]
 Region = Annotated[str | None, typer.Option(metavar="X,Y,W,H", help="In nm; or a polygon X,Y;X,Y;X,Y;…")]
@@ -57,12 +67,12 @@ def render(
     depth: Annotated[Depth, typer.Option(help="Values of a TIFF or OME-Zarr: float32 or 16 bits.")] = "float",
     frames: options.Frames = None,
     photons: Range = None,
-    precision_nm: Annotated[str | None, typer.Option("--precision", metavar="A:B", help="In nm.")] = None,
-    psf_sigma_nm: Annotated[str | None, typer.Option("--psf-sigma", metavar="A:B", help="In nm.")] = None,
+    precision_nm: Precision = None,
+    psf_sigma_nm: PsfSigma = None,
     probability: Range = None,
-    density_per_um2: Annotated[str | None, typer.Option("--density", metavar="A:B", help="In the frame, per µm².")] = (
-        None
-    ),
+    density_per_um2: Density = None,
+    neighbours: Neighbours = None,
+    neighbourhood_nm: Neighbourhood = None,
     region: Region = None,
     drift: Drift = False,
     linked: Linked = False,
@@ -71,8 +81,9 @@ def render(
     """Draw a table as an image."""
     if out.suffix not in _IMAGES:
         raise InvalidSetting(f"{out.name} tells no format; let it end in .png, .ome.tif or .ozx")
-    chosen = {"frames": frames, "photons": photons, "precision_nm": precision_nm, "psf_sigma_nm": psf_sigma_nm}
-    chosen |= {"probability": probability, "density_per_um2": density_per_um2, "region": region}
+    chosen: dict[str, str | float | None] = {"frames": frames, "photons": photons, "precision_nm": precision_nm}
+    chosen |= {"psf_sigma_nm": psf_sigma_nm, "probability": probability, "density_per_um2": density_per_um2}
+    chosen |= {"neighbours": neighbours, "neighbourhood_nm": neighbourhood_nm, "region": region}
     whole = load(table, pixel_size)
     drawn = replace(whole, localizations=selection(chosen, drift=drift, linked=linked).of(whole.localizations))
     corner_nm = (-whole.info.pixel_size_nm / 2, -whole.info.pixel_size_nm / 2)
@@ -103,16 +114,20 @@ def convert(
     pixel_size: PixelSize = None,
     frames: options.Frames = None,
     photons: Range = None,
-    precision_nm: Annotated[str | None, typer.Option("--precision", metavar="A:B", help="In nm.")] = None,
-    psf_sigma_nm: Annotated[str | None, typer.Option("--psf-sigma", metavar="A:B", help="In nm.")] = None,
+    precision_nm: Precision = None,
+    psf_sigma_nm: PsfSigma = None,
     probability: Range = None,
+    density_per_um2: Density = None,
+    neighbours: Neighbours = None,
+    neighbourhood_nm: Neighbourhood = None,
     region: Region = None,
     drift: Drift = False,
     linked: Linked = False,
 ) -> None:
     """Write a table in another program's format."""
-    chosen = {"frames": frames, "photons": photons, "precision_nm": precision_nm, "psf_sigma_nm": psf_sigma_nm}
-    chosen |= {"probability": probability, "region": region}
+    chosen: dict[str, str | float | None] = {"frames": frames, "photons": photons, "precision_nm": precision_nm}
+    chosen |= {"psf_sigma_nm": psf_sigma_nm, "probability": probability, "density_per_um2": density_per_um2}
+    chosen |= {"neighbours": neighbours, "neighbourhood_nm": neighbourhood_nm, "region": region}
     whole = load(table, pixel_size)
     rows = selection(chosen, drift=drift, linked=linked).of(whole.localizations)
     target = out or table.with_suffix(SUFFIXES[to])
@@ -197,7 +212,7 @@ def load(path: Path, pixel_size_nm: float | None) -> TableFile:
     return TableFile.of_imported(file.name, read_table(file, pixel_size_nm))
 
 
-def selection(chosen: dict[str, str | None], *, drift: bool, linked: bool) -> Selection:
+def selection(chosen: Mapping[str, str | float | None], *, drift: bool, linked: bool) -> Selection:
     """What the options ask for.
 
     Raises
@@ -220,7 +235,7 @@ def _report_of(path: Path) -> Report | None:
     if not report.is_file() or not (path.is_dir() or path.name in FOLDER_NAMES):
         return None
     try:
-        return Report.model_validate_json(report.read_bytes())
+        return Report.model_validate_json(report.read_bytes(), context=STORED)
     except (OSError, ValidationError):
         return None
 
@@ -232,7 +247,7 @@ def _parts(first: tuple[Path, TableFile], second: tuple[Path, TableFile]) -> tup
     if len(reports) == len(tables):
         asked = [None if report.settings is None else report.settings.frames for report in reports]
         one, two = (
-            Part(table.localizations, report.roi, frames)
+            Part(table.localizations, report.roi, frames, report.origin)
             for table, report, frames in zip(tables, reports, asked, strict=True)
         )
         return one, two

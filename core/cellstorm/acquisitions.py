@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationInfo, field_validator
 
 from cellstorm.camera import Camera
 from cellstorm.emitters import LEAST_PROBABILITY
@@ -155,6 +155,8 @@ LEAST_THRESHOLD: Final = LEAST_PROBABILITY
 """Of a probability: what is less likely is no candidate."""
 MOST_THRESHOLD: Final = 0.999
 """Above it next to nothing is reported, whatever the video shows."""
+STORED: Final = {"stored": True}
+"""As a validation's context: what is read was accepted once, perhaps by a version whose limits were wider."""
 
 
 class AcquisitionSettings(BaseModel):
@@ -187,6 +189,14 @@ class AcquisitionSettings(BaseModel):
         description="Of the probability; null for the generator's own, which for `default` is chosen by what the video shows.",
     )
 
+    @field_validator("threshold", mode="before")
+    @classmethod
+    def _within_todays_limits(cls, value: object, info: ValidationInfo) -> object:
+        """A stored one below or above them does what the limit does."""
+        if info.context == STORED and isinstance(value, int | float):
+            return min(max(value, LEAST_THRESHOLD), MOST_THRESHOLD)
+        return value
+
 
 class NewAcquisition(AcquisitionSettings):
     """What is sent to open an acquisition: its settings, and how it is to be treated."""
@@ -213,6 +223,10 @@ class Acquisition(BaseModel):
     priority: Priority = Priority.NORMAL
     batch_id: str | None = Field(default=None, description="The batch that it belongs to.")
     reprocessed_from: str | None = Field(default=None, description="The acquisition whose kept video it is made of.")
+    video_from: Literal["phone", "file"] | None = Field(default=None, description="Null until something has come.")
+    video_sha256: str | None = Field(
+        default=None, description="Of the kept video; null until it is finished, and of older ones."
+    )
     generator: GeneratorSpec | None = Field(
         default=None, description="As it was when the acquisition was opened; null of very old ones."
     )

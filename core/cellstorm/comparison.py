@@ -55,12 +55,38 @@ class Comparison(BaseModel):
 class CommonComparison(Comparison):
     """Likewise of two acquisitions: of what both were asked to localize in, alone."""
 
+    same_recording: bool | None = Field(description="Whether both were made of one video; null where nothing tells.")
+
     roi: RoiSetting | None = Field(
         description="X,Y,W,H in the camera's frame, where both were compared; null for the same region of both, all of it."
     )
     frames: FramesSetting | None = Field(
         description="A:B, which of them were compared; null for the same frames of both, all of them."
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a table was made of.
+
+    Attributes
+    ----------
+    acquisitions
+        Its own id and that of the one whose kept video it was made of.
+    video_sha256
+        None where it is not known.
+    """
+
+    acquisitions: frozenset[str] = frozenset()
+    video_sha256: str | None = None
+
+    def is_of(self, other: Origin) -> bool | None:
+        """Whether both are of one recording; None where nothing tells."""
+        if self.acquisitions & other.acquisitions:
+            return True
+        if self.video_sha256 is None or other.video_sha256 is None:
+            return None
+        return self.video_sha256 == other.video_sha256
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,6 +104,7 @@ class Part:
     table: Localizations
     roi: RegionOfInterest
     frames: FrameRange | None = None
+    origin: Origin = Origin()
 
 
 def compare_parts(
@@ -94,6 +121,7 @@ def compare_parts(
     found = compare(one.table, two.table, tolerance_nm)
     return CommonComparison(
         **dict(found),
+        same_recording=first.origin.is_of(second.origin),
         roi=None if first.roi == second.roi else one.roi,
         frames=None if _bounds(first.frames) == _bounds(second.frames) else one.frames,
     )

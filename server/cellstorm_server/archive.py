@@ -22,7 +22,7 @@ from anyio import BrokenWorkerProcess, to_process
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from cellstorm import gaps, mp4
-from cellstorm.acquisitions import Acquisition, State
+from cellstorm.acquisitions import STORED, Acquisition, State
 from cellstorm.analysis.recording import RecordingQuality, examine
 from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.camera_report import CameraReport
@@ -54,6 +54,8 @@ _TIMES: Final = ("started_at", "newest_received_at", "last_commit_at")
 _FACTS_ASKED: Final = (*_TIMES, "source", "camera_report", "next_frame", "generator", "reprocessed_from")
 _KEPT_COUNTERS: Final = {
     "reprocessed_from",
+    "video_from",
+    "video_sha256",
     "frame_width",
     "frame_height",
     "roi",
@@ -187,7 +189,7 @@ def _provenance(store: Store, library: Library, acquisition: Acquisition, video:
         source |= {"kind": "upload", **_DESCRIPTION.validate_json(fields["source"])}
         fps, duration_s = source.get("fps"), source.get("duration_s")
         recording_s = duration_s if isinstance(duration_s, float) else 0.0
-        if isinstance(fps, float) and fps > 0:
+        if isinstance(fps, float) and fps > 0 and (source.get("ends_early") or not recording_s):
             recording_s = int(fields["next_frame"] or 0) / fps
     if video.is_file():  # not where chunks came without one
         name = VIDEO if fields["source"] is None else str(source.get("file", video.name))
@@ -220,8 +222,13 @@ def _provenance(store: Store, library: Library, acquisition: Acquisition, video:
 
 def _tell_findings(library: Library, store: Store, acquisition_id: str) -> None:
     """What was measured of the complete table takes the place of what was measured on the way."""
-    analysis = Report.model_validate_json((library.results(acquisition_id) / REPORT).read_bytes()).analysis
-    findings = {"resolution_nm": analysis.resolution_nm, "drift_nm": analysis.drift_total_nm}
+    report = Report.model_validate_json((library.results(acquisition_id) / REPORT).read_bytes())
+    analysis = report.analysis
+    findings = {
+        "resolution_nm": analysis.resolution_nm,
+        "drift_nm": analysis.drift_total_nm,
+        "video_sha256": report.video_sha256,
+    }
     store.set_fields(acquisition_id, **{name: value for name, value in findings.items() if value is not None})
 
 
@@ -256,7 +263,7 @@ def restore(store: Store, library: Library) -> list[str]:
         if acquisition_id in known or not path.is_file():
             continue
         try:
-            record = Record.model_validate_json(path.read_bytes())
+            record = Record.model_validate_json(path.read_bytes(), context=STORED)
         except ValidationError as error:  # one that cannot be read keeps no gateway from starting
             log.error("acquisition not restored", acquisition=acquisition_id, error=str(error).splitlines()[0])
             continue

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSche
 from cellstorm import mp4
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings, CreatedAcquisition, State
 from cellstorm.analysis.selection import Selection
-from cellstorm.comparison import CommonComparison, Part, check_comparable, compare_parts, draw_both
+from cellstorm.comparison import CommonComparison, Origin, Part, check_comparable, compare_parts, draw_both
 from cellstorm.errors import CellstormError, InvalidSetting, WrongState
 from cellstorm.rendering import difference_png
 from cellstorm.results.folder import VIDEO
@@ -178,7 +178,9 @@ async def _both(
 def _part(selected: Selected) -> Part:
     acquisition = selected.view.acquisition
     assert acquisition.roi is not None  # no table without
-    return Part(selected.table, acquisition.roi, acquisition.settings.frames)
+    ids = {acquisition.id, *([acquisition.reprocessed_from] if acquisition.reprocessed_from else [])}
+    origin = Origin(frozenset(ids), acquisition.video_sha256)
+    return Part(selected.table, acquisition.roi, acquisition.settings.frames, origin)
 
 
 def _images(first: Selected, second: Selected) -> tuple[NDArray[Any], NDArray[Any]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import time
@@ -83,6 +84,7 @@ def test_nothing_is_written_before_all_is_processed(gateway: Gateway, tmp_path: 
         gateway.store.commit(created["id"], chunk, empty(), frame_count=chunk.header.frame_count, widefield=None)
     finished = gateway.wait_for(created["id"], "finished")
     assert finished["frames_processed"] == 40
+    assert finished["video_sha256"] == hashlib.sha256(video.read_bytes()).hexdigest()
     report = json.loads((gateway.library.results(created["id"]) / "report.json").read_text())
     assert report["source"]["codec"] == "h264"
     assert report["source"]["kind"] == "upload"
@@ -111,7 +113,7 @@ def test_results_are_served_when_redis_no_longer_has_them(gateway: Gateway) -> N
 
 def test_finished_acquisitions_survive_the_loss_of_redis(gateway: Gateway) -> None:
     created = gateway.create(name="kept", roi="0,0,32,32")
-    gateway.store.set_fields(created["id"], reprocessed_from="another")
+    gateway.store.set_fields(created["id"], reprocessed_from="another", video_sha256="5e", source="{}")
     gateway.commit(created["id"], star_localizations(50))
     gateway.http.post(f"{API}/{created['id']}/finish")
     before = gateway.wait_for(created["id"], "finished")
@@ -122,8 +124,22 @@ def test_finished_acquisitions_survive_the_loss_of_redis(gateway: Gateway) -> No
     after = gateway.http.get(address, headers=bearer(created["token"])).json()
     for name in ("settings", "generator", "state", "created_at", "roi", "frames_processed", "localizations", "error"):
         assert after[name] == before[name], name
-    assert after["reprocessed_from"] == "another"
+    assert (after["reprocessed_from"], after["video_sha256"], after["video_from"]) == ("another", "5e", "file")
     assert len(gateway.http.get(f"{address}/localizations.csv").text.splitlines()) == 51
+
+
+def test_what_a_version_with_wider_limits_has_stored_is_still_read(gateway: Gateway) -> None:
+    created = gateway.create(threshold=0.5)
+    gateway.commit(created["id"], star_localizations(50))
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    gateway.wait_for(created["id"], "finished")
+    gateway.stop()
+    record = gateway.library.folder(created["id"]) / "acquisition.json"
+    record.write_text(record.read_text().replace('"threshold": 0.5', '"threshold": 0.01'))
+    gateway.store.redis.flushall()
+    gateway.start()
+    thresholds = {entry["id"]: entry["settings"]["threshold"] for entry in gateway.http.get(API).json()}
+    assert thresholds[created["id"]] == 0.02
 
 
 def test_the_resolution_is_known_at_the_end_and_stays_known(gateway: Gateway) -> None:

@@ -130,7 +130,7 @@ def test_other_settings_are_compared_in_the_frames_own_coordinates(gateway: Gate
     assert new["generator"] == gateway.http.get(f"{API}/{live}").json()["generator"]
     assert new["roi"] == "40,8,48,48"
     told = gateway.http.get(f"{API}/{live}/compare/{new['id']}").json()
-    assert (told["roi"], told["frames"]) == ("40,8,48,48", "10:50")
+    assert (told["roi"], told["frames"], told["same_recording"]) == ("40,8,48,48", "10:50", True)
     assert told["jaccard"] > 0.99
     assert told["first"]["localizations"] < len(table_of(gateway, live))
     assert told["first"]["frames"] <= 40

@@ -54,13 +54,14 @@ def submit(gateway: Gateway, file: Path, out: Path, *options: str) -> subprocess
 def test_a_recording_is_uploaded_awaited_and_its_results_fetched(gateway: Gateway, tmp_path: Path) -> None:
     video = write_video(tmp_path / "actin.mp4", [(96, 64)])
     with committing(gateway):
-        done = submit(gateway, video, tmp_path / "out", "--pixel-size", "80", "--json")
+        done = submit(gateway, video, tmp_path / "out", "--pixel-size", "80", "--threshold", "0.4", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert (told["state"], told["frames_processed"], told["localizations"]) == ("finished", 40, 4)
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     report = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert (report["name"], report["pixel_size_nm"]) == ("actin", 80)
+    assert (report["name"], report["pixel_size_nm"], report["settings"]["threshold"]) == ("actin", 80, 0.4)
+    assert report["recording_s"] == pytest.approx(2, abs=0.06)  # 40 frames, 20 a second
 
 
 def test_a_stream_that_turns_bad_in_the_middle_is_told_and_removed(gateway: Gateway, tmp_path: Path) -> None:

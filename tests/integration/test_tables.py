@@ -14,6 +14,7 @@ from PIL import Image
 from zarr.storage import ZipStore
 
 from cellstorm.acquisitions import AcquisitionSettings, FrameRange
+from cellstorm.analysis.filtering import Filters
 from cellstorm.results.folder import TABLE_CSV, Results, write_results
 from cellstorm.results.formats import TableFile, write_table
 from cellstorm.results.picasso import TableInfo
@@ -54,6 +55,20 @@ def test_only_what_is_asked_for_is_drawn(table: Path, tmp_path: Path, capsys: py
     told = int(capsys.readouterr().out.split()[0])
     given = read_table(table).localizations
     assert told == int(np.sum((given["photons"] >= 800) & (given["frame"] < 25)))
+
+
+def test_single_localizations_are_left_out_of_image_and_table_alike(
+    table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lonely_left_out = ("--neighbours", "2:", "--neighbourhood", 60, "--density", ":3")
+    assert run("render", table, "--out", tmp_path / "part.png", *lonely_left_out) == 0
+    drawn = int(capsys.readouterr().out.split()[0])
+    assert run("convert", table, "--to", "parquet", "--out", tmp_path / "part.parquet", *lonely_left_out) == 0
+    written = int(capsys.readouterr().out.split()[0])
+    given = read_table(table).localizations
+    filters = Filters(neighbours="2:", neighbourhood_nm=60, density_per_um2=":3")
+    assert drawn == written == len(filters.apply(given))
+    assert 0 < written < len(given)
 
 
 def test_a_cropped_image_holds_the_same_localizations_at_their_places(table: Path, tmp_path: Path) -> None:
@@ -128,6 +143,17 @@ def test_result_folders_are_compared_where_both_were_reconstructed(
     assert "compared in region 24,26,32,32 and frames 5:40, which both have" in capsys.readouterr().out
     with Image.open(tmp_path / "difference.png") as picture:
         assert picture.size == (320, 320)
+
+
+@pytest.mark.parametrize(("other", "is_told"), [("5e", False), ("77", True)])
+def test_two_recordings_that_are_compared_are_told_apart_by_their_videos(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], other: str, is_told: bool
+) -> None:
+    for name, digest in (("first", "5e"), ("second", other)):
+        made = provenance().model_copy(update={"acquisition_id": name, "source": {"sha256": digest}})
+        write_results(tmp_path / name, Results(star_localizations(80), np.ones((64, 64), np.uint32), 50, made))
+    assert run("compare", tmp_path / "first", tmp_path / "second") == 0
+    assert ("these are two recordings" in capsys.readouterr().out) is is_told
 
 
 def test_a_table_without_its_pixel_size_is_drawn_where_its_folder_tells_it(

@@ -56,7 +56,7 @@ def test_a_video_is_taken_cut_and_queued(gateway: Gateway, tmp_path: Path) -> No
     accepted = response.json()
     assert (accepted["frame_width"], accepted["frame_height"]) == (96, 64)
     assert accepted["roi"] == "0,0,96,64"
-    assert accepted["frames_expected"] == 40
+    assert (accepted["frames_expected"], accepted["video_from"]) == (40, "file")
     fed = gateway.wait_for(created["id"], "processing")
     assert fed["frames_received"] == 40
     assert fed["chunks_received"] == 4
@@ -64,6 +64,14 @@ def test_a_video_is_taken_cut_and_queued(gateway: Gateway, tmp_path: Path) -> No
     assert first is not None
     assert first.header.codec == "h264"
     assert gateway.library.upload(created["id"]).read_bytes() == video.read_bytes()
+
+
+def test_a_file_that_tells_no_length_is_known_to_be_a_file(gateway: Gateway, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "video.h264", [(96, 64)])
+    created = gateway.create()
+    assert created["video_from"] is None
+    accepted = gateway.http.put(f"{API}/{created['id']}/video", content=video.read_bytes()).json()
+    assert (accepted["frames_expected"], accepted["video_from"]) == (None, "file")
 
 
 class HeldStore(Store):

@@ -4,7 +4,8 @@ The table is cut in time into segments of equally many localizations. A segment'
 the most localizations with all others: positions are put into cells of about the localization precision, and a shift's
 score is the sum over cells of the smaller of the two counts. A first pass follows the drift from segment to segment on
 coarse cells; further passes hold each segment, on fine ones, against all others as corrected so far (never against
-itself, which would always find that it has not moved). The peak of the scores is fitted to a fraction of a cell.
+itself, which would always find that it has not moved). The peak of the scores is fitted to a fraction of a cell. What the
+segments tell is smoothed as far as their error goes, or a stage that stands still would seem to tremble by several times it.
 
 Against redundant cross-correlation (Wang et al., Optics Express 22, 15982, 2014) on simulated filaments and rings this was
 equal for smooth drift and nearer for drift that wanders; and its cost follows the localizations, not the field squared.
@@ -15,7 +16,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +24,7 @@ from scipy.interpolate import PchipInterpolator
 from scipy.optimize import least_squares
 
 from cellstorm.analysis.precision import typical_precision_nm
+from cellstorm.analysis.smoothing import smoothed
 from cellstorm.analysis.unknown import Unknown
 from cellstorm.localizations import Localizations
 
@@ -53,8 +55,10 @@ class Drift:
     x_nm, y_nm
         (frames,) float64, to be subtracted from positions.
     uncertainty_x_nm, uncertainty_y_nm
-        One sigma of a segment's drift, from two halves of the field that know nothing of each other. What the sample did
-        faster than a segment lasts is not in it.
+        One sigma of the curve, from two halves of the field that know nothing of each other. What the sample did faster than
+        a segment lasts is not in it.
+    uncertainty_nm
+        One sigma of `total_nm`.
     segment_frames
         Mean length of a segment in frames: how fast a motion can be followed.
     """
@@ -63,17 +67,13 @@ class Drift:
     y_nm: NDArray[np.float64]
     uncertainty_x_nm: float
     uncertainty_y_nm: float
+    uncertainty_nm: float
     segment_frames: float
 
     @property
     def total_nm(self) -> float:
         """Diagonal of the rectangle that the sample moved in."""
         return float(math.hypot(np.ptp(self.x_nm), np.ptp(self.y_nm)))
-
-    @property
-    def uncertainty_nm(self) -> float:
-        """One sigma of `total_nm`: the difference of two segments' drift, along x and y together."""
-        return math.sqrt(self.uncertainty_x_nm**2 + self.uncertainty_y_nm**2)
 
 
 def measure_drift(localizations: Localizations, frame_count: int) -> Drift | Unknown:
@@ -98,8 +98,16 @@ def measure_drift(localizations: Localizations, frame_count: int) -> Drift | Unk
     if uncertainty is None or max(uncertainty) > fine_nm:
         return Unknown("different times of the recording have too little structure in common to tell how it drifted")
     frames = np.array([rows["frame"][part].mean(dtype=np.float64) for part in segments])
-    x_nm, y_nm = (_by_frame(frames, shifts[:, axis], frame_count) for axis in (0, 1))
-    return Drift(x_nm, y_nm, *uncertainty, segment_frames=frame_count / len(segments))
+    x, y = (_course(frames, shifts[:, axis], uncertainty[axis], frame_count) for axis in (0, 1))
+    total_uncertainty_nm = math.hypot(x.range_uncertainty_nm, y.range_uncertainty_nm)
+    return Drift(
+        x.by_frame_nm,
+        y.by_frame_nm,
+        x.uncertainty_nm,
+        y.uncertainty_nm,
+        total_uncertainty_nm,
+        segment_frames=frame_count / len(segments),
+    )
 
 
 def corrected(localizations: Localizations, drift: Drift) -> Localizations:
@@ -229,11 +237,32 @@ def _uncertainty(positions: list[NDArray[np.float64]], shifts: Shifts, cell_nm: 
     return float(x), float(y)
 
 
-def _by_frame(frames: NDArray[np.float64], shifts: NDArray[np.float64], frame_count: int) -> NDArray[np.float64]:
-    """(frame_count,) through the segments' middles without overshoot, straight on at both ends, 0 in the first frame."""
-    first, last = min(0.0, frames[0] - 1), max(frame_count - 1.0, frames[-1] + 1)
-    slopes = np.diff(shifts) / np.diff(frames)
-    ends = shifts[0] + slopes[0] * (first - frames[0]), shifts[-1] + slopes[-1] * (last - frames[-1])
-    knots = np.concatenate([[first], frames, [last]])
-    curve = PchipInterpolator(knots, np.concatenate([[ends[0]], shifts, [ends[1]]]))(np.arange(frame_count))
-    return np.asarray(curve - curve[0], np.float64)
+class _Course(NamedTuple):
+    """Drift along one axis, with one sigma of it and of the difference of its extremes."""
+
+    by_frame_nm: NDArray[np.float64]
+    uncertainty_nm: float
+    range_uncertainty_nm: float
+
+
+def _course(frames: NDArray[np.float64], shifts: NDArray[np.float64], sigma_nm: float, frame_count: int) -> _Course:
+    """By frame, through the smoothed segments' middles without overshoot, straight on at both ends, 0 in the first frame."""
+    # So few segments know their own error badly: Student's t is wider than the normal distribution by as much.
+    sigma_nm *= math.sqrt(len(frames) / (len(frames) - 2))
+    segments = smoothed(frames, shifts, sigma_nm)
+    knots = np.concatenate([[min(0.0, frames[0] - 1)], frames, [max(frame_count - 1.0, frames[-1] + 1)]])
+    onto_knots = np.eye(len(frames))[[0, *range(len(frames)), -1]]
+    for end, near, next_to_it in ((0, 0, 1), (-1, -1, -2)):
+        reach = (knots[end] - frames[near]) / (frames[next_to_it] - frames[near])
+        onto_knots[end, near] -= reach
+        onto_knots[end, next_to_it] += reach
+    at_knots = onto_knots @ segments.values
+    covariance = onto_knots @ segments.covariance @ onto_knots.T
+    high, low = np.argmax(at_knots), np.argmin(at_knots)
+    range_variance = covariance[high, high] + covariance[low, low] - 2 * covariance[high, low]
+    curve = PchipInterpolator(knots, at_knots)(np.arange(frame_count))
+    return _Course(
+        np.asarray(curve - curve[0], np.float64),
+        math.sqrt(np.trace(segments.covariance) / len(frames)),
+        math.sqrt(max(0.0, range_variance)),
+    )

@@ -13,6 +13,7 @@ from typing import Final
 
 import numpy as np
 
+from cellstorm.acquisitions import STORED
 from cellstorm.analysis.recording import RecordingQuality, examine
 from cellstorm.analysis.summary import Analysis
 from cellstorm.camera import PRESETS
@@ -50,7 +51,7 @@ def analyse_folder(folder: Path) -> Report:
         If it is no complete result folder.
     """
     try:
-        old = Report.model_validate_json((folder / REPORT).read_bytes())
+        old = Report.model_validate_json((folder / REPORT).read_bytes(), context=STORED)
         table, info = picasso.read(folder / TABLE_HDF5)
         pictures = html.Pictures((folder / RECONSTRUCTION_PNG).read_bytes(), (folder / WIDEFIELD_PNG).read_bytes())
     except (OSError, ValueError) as error:  # pydantic's ValidationError is one

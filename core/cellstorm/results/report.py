@@ -14,6 +14,7 @@ from cellstorm.analysis.recording import RecordingQuality
 from cellstorm.analysis.summary import Analysis, Circumstances
 from cellstorm.camera import Camera
 from cellstorm.camera_report import CameraReport
+from cellstorm.comparison import Origin
 from cellstorm.gaps import Gap
 from cellstorm.generator import GeneratorSpec
 from cellstorm.localizations import Localizations
@@ -81,6 +82,20 @@ class Report(Provenance):
     frames_per_s: float | None = Field(description="Processed per second; null where the time is not known.")
     reconstruction: RenderingReport
     analysis: Analysis
+
+    @property
+    def video_sha256(self) -> str | None:
+        """None where no video was at hand."""
+        digest = self.source.get("sha256")
+        return digest if isinstance(digest, str) else None
+
+    @property
+    def origin(self) -> Origin:
+        """By which it is known whether another one was made of the same recording."""
+        original = self.source.get("reprocessed_from")
+        return Origin(
+            frozenset({self.acquisition_id, *([original] if isinstance(original, str) else [])}), self.video_sha256
+        )
 
     @classmethod
     def of(

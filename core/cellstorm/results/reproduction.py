@@ -16,7 +16,7 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from cellstorm.acquisitions import AcquisitionSettings
+from cellstorm.acquisitions import STORED, AcquisitionSettings
 from cellstorm.camera import Camera
 from cellstorm.errors import InvalidInput, InvalidVideo, ModelUnavailable
 from cellstorm.generator import GeneratorSpec
@@ -94,7 +94,7 @@ def read_recipe(path: Path) -> Recipe:
         If it is none, or one of a version that did not tell enough.
     """
     try:
-        report = Report.model_validate_json(path.read_bytes())
+        report = Report.model_validate_json(path.read_bytes(), context=STORED)
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read ({error.strerror}); check its name and permissions") from error
     except ValidationError as error:

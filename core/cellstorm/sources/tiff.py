@@ -5,6 +5,7 @@ A recording may be one file or many, whose frames follow one another; `Stack` is
 
 from __future__ import annotations
 
+import logging
 import re
 import struct
 import zlib
@@ -22,6 +23,9 @@ from cellstorm.errors import InvalidVideo
 from cellstorm.raw_chunks import RawCutter, size_changed
 from cellstorm.sources.members import Member
 from cellstorm.sources.source import ASSUMED_FPS, SourceDescription
+
+# Where nobody has set up logging, Python would print what tifffile says of damage; our errors and notices tell it.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 TIFF_MAGICS: Final = frozenset({b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"})
 

@@ -97,7 +97,7 @@ class Batches:
             If there is no such batch.
         """
         fields = self._fields(batch_id)
-        return AcquisitionSettings.model_validate_json(fields["settings"]), Priority(fields["priority"])
+        return reading.settings_of(fields), Priority(fields["priority"])
 
     def members(self, batch_id: str) -> list[str]:
         """Ids of its acquisitions, in the order in which they joined."""
@@ -144,7 +144,7 @@ def _detail(batch_id: str, fields: Mapping[str, str], members: Sequence[_Member]
     return BatchDetail(
         id=batch_id,
         name=fields["name"],
-        settings=AcquisitionSettings.model_validate_json(fields["settings"]),
+        settings=reading.settings_of(fields),
         priority=Priority(fields["priority"]),
         created_at=datetime.fromtimestamp(float(fields["created_at"]), UTC),
         states={state: states[state] for state in State},

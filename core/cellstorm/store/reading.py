@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Literal
 
 from cellstorm import gaps
-from cellstorm.acquisitions import OVER, Acquisition, AcquisitionSettings, Priority, State
+from cellstorm.acquisitions import OVER, STORED, Acquisition, AcquisitionSettings, Priority, State
 from cellstorm.generator import GeneratorSpec
 from cellstorm.pace import Milestone, Pace, Pause
 from cellstorm.roi import RegionOfInterest
@@ -42,6 +43,11 @@ def frames_left(fields: Mapping[str, str]) -> int | None:
     return max(0, int(expected) - sum(done))
 
 
+def settings_of(fields: Mapping[str, str]) -> AcquisitionSettings:
+    """Of an acquisition or a batch."""
+    return AcquisitionSettings.model_validate_json(fields["settings"], context=STORED)
+
+
 def acquisition_of(
     acquisition_id: str, fields: Mapping[str, str], progress: Sequence[bytes], now: float
 ) -> Acquisition:
@@ -60,12 +66,14 @@ def acquisition_of(
     fps, eta_s = _fps_and_eta(fields, progress, now) if is_busy and not paused else (None, None)
     return Acquisition(
         id=acquisition_id,
-        settings=AcquisitionSettings.model_validate_json(fields["settings"]),
+        settings=settings_of(fields),
         state=state,
         paused=paused,
         priority=Priority(fields.get("priority", Priority.NORMAL)),
         batch_id=fields.get("batch_id"),
         reprocessed_from=fields.get("reprocessed_from"),
+        video_from=_video_from(fields),
+        video_sha256=fields.get("video_sha256"),
         generator=GeneratorSpec.model_validate_json(fields["generator"]) if "generator" in fields else None,
         created_at=datetime.fromtimestamp(float(fields["created_at"]), UTC),
         frame_width=number("frame_width"),
@@ -91,6 +99,12 @@ def acquisition_of(
         error=fields.get("error") or None,
         notice=fields.get("notice") or None,
     )
+
+
+def _video_from(fields: Mapping[str, str]) -> Literal["phone", "file"] | None:
+    if "live" in fields or fields.get("video_from") == "phone":
+        return "phone"
+    return "file" if "source" in fields or fields.get("video_from") == "file" else None
 
 
 def _fps_and_eta(fields: Mapping[str, str], progress: Sequence[bytes], now: float) -> tuple[float | None, float | None]:

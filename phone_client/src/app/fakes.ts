@@ -37,6 +37,8 @@ export function acquisitionWith(changes: Partial<Acquisition> = {}): Acquisition
     priority: "normal",
     batch_id: null,
     reprocessed_from: null,
+    video_from: null,
+    video_sha256: null,
     generator: null,
     frame_width: null,
     frame_height: null,

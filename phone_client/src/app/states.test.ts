@@ -6,7 +6,8 @@ import { stateWord } from "./states";
 test.each([
   ["Filming", { frames_received: 9 }],
   ["Receiving", {}],
-  ["Receiving", { frames_received: 9, frames_expected: 50 }],
+  ["Receiving", { frames_received: 9, video_from: "file" }],
+  ["Filming", { frames_received: 9, video_from: "phone" }],
   ["Receiving", { frames_received: 9, batch_id: "b" }],
   ["Processing", { frames_received: 9, reprocessed_from: "a" }],
 ] as const)("what comes in is called %s by what it is: %o", (word, changes) => {
@@ -21,6 +22,6 @@ test("what is to be reprocessed waits for its turn, all else for video", () => {
 test("what a phone films can be finished once something has come, and while it is open", () => {
   const can = (changes: Parameters<typeof acquisitionWith>[0]) => canBeFinished(acquisitionWith(changes));
   expect([can({ frames_received: 9 }), can({ state: "receiving", frames_received: 9 })]).toEqual([true, true]);
-  expect([can({}), can({ frames_received: 9, frames_expected: 50 })]).toEqual([false, false]);
+  expect([can({}), can({ frames_received: 9, video_from: "file" })]).toEqual([false, false]);
   expect(can({ state: "finished", frames_received: 9 })).toBe(false);
 });

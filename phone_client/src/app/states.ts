@@ -2,11 +2,11 @@
 import type { Acquisition } from "../generated/models";
 import { texts } from "./texts";
 
-/** "unknown" until the first frame, or the length of a recording, has come. */
+/** "unknown" until something has come. */
 export type Source = "phone" | "recording" | "unknown";
 
-export function sourceOf({ reprocessed_from, batch_id, frames_expected, frames_received }: Acquisition): Source {
-  if (reprocessed_from !== null || batch_id !== null || frames_expected !== null) return "recording";
+export function sourceOf({ reprocessed_from, batch_id, video_from, frames_received }: Acquisition): Source {
+  if (reprocessed_from !== null || batch_id !== null || video_from === "file") return "recording";
   return frames_received > 0 ? "phone" : "unknown";
 }
 

@@ -104,3 +104,13 @@ test("of one recording is what was made from it, or from the same", () => {
   expect(isSameRecording(another, again)).toBe(true);
   expect(isSameRecording(acquisitionWith({ id: "x" }), acquisitionWith({ id: "y" }))).toBe(false);
 });
+
+test("of one recording is what was made of the same file, sent twice", () => {
+  const [once, twice, another] = [
+    acquisitionWith({ id: "a", video_sha256: "5e" }),
+    acquisitionWith({ id: "b", video_sha256: "5e" }),
+    acquisitionWith({ id: "c", video_sha256: "77" }),
+  ];
+  expect(isSameRecording(once, twice)).toBe(true);
+  expect(isSameRecording(once, another)).toBe(false);
+});

@@ -95,8 +95,9 @@ export function settingsOf(first: Acquisition, second: Acquisition, unknown: str
   ];
 }
 
-/** Whether both come from one recording, as far as the server knows. */
+/** Whether both come from one recording, as far as the server knows: one was made from the other, or of the same file. */
 export function isSameRecording(first: Acquisition, second: Acquisition): boolean {
+  if (first.video_sha256 !== null && first.video_sha256 === second.video_sha256) return true;
   const sources = (acquisition: Acquisition) => [acquisition.id, acquisition.reprocessed_from];
   return sources(first).some((source) => source !== null && sources(second).includes(source));
 }

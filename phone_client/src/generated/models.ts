@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 78aed26fca83060ef045938c4fabd359d9b293d986b0fba5c68249f95f92beff); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 73dec4fd5a24263b54f274fca27b2f5056d1f1a0b8c59264a8c2201443ec109d); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -68,6 +68,14 @@ export interface Acquisition {
    * The acquisition whose kept video it is made of.
    */
   reprocessed_from: string | null;
+  /**
+   * Null until something has come.
+   */
+  video_from: ("phone" | "file") | null;
+  /**
+   * Of the kept video; null until it is finished, and of older ones.
+   */
+  video_sha256: string | null;
   /**
    * As it was when the acquisition was opened; null of very old ones.
    */
@@ -519,6 +527,10 @@ export interface CommonComparison {
    */
   identical: boolean;
   /**
+   * Whether both were made of one video; null where nothing tells.
+   */
+  same_recording: boolean | null;
+  /**
    * X,Y,W,H in the camera's frame, where both were compared; null for the same region of both, all of it.
    */
   roi: string | null;
@@ -597,6 +609,14 @@ export interface CreatedAcquisition {
    * The acquisition whose kept video it is made of.
    */
   reprocessed_from: string | null;
+  /**
+   * Null until something has come.
+   */
+  video_from: ("phone" | "file") | null;
+  /**
+   * Of the kept video; null until it is finished, and of older ones.
+   */
+  video_sha256: string | null;
   /**
    * As it was when the acquisition was opened; null of very old ones.
    */

@@ -12,15 +12,20 @@ from tests.fakes import blinking_localizations, filaments_and_rings_nm
 FRAMES = 5000
 
 
-def drifting(per_frame: float = 15, seed: int = 1) -> tuple[Localizations, np.ndarray, np.ndarray]:
-    """Filaments and rings, 20 nm precision, on a stage that goes 100 nm to the right and 60 nm up, by no straight way."""
-    places = filaments_and_rings_nm(int(500 * per_frame), seed=seed)
-    table = blinking_localizations(places, FRAMES, per_frame, precision_nm=20, seed=seed)
-    way = np.linspace(0, 1, FRAMES)
-    x_nm, y_nm = 100 * way + 15 * np.sin(7 * way), -60 * np.sqrt(way)
+def blinking_on_stage(x_nm: np.ndarray, y_nm: np.ndarray, per_frame: float, seed: int) -> Localizations:
+    """Filaments and rings, 20 nm precision, on a stage that is at `x_nm` and `y_nm` in each frame."""
+    places = filaments_and_rings_nm(int(len(x_nm) * per_frame / 10), seed=seed)
+    table = blinking_localizations(places, len(x_nm), per_frame, precision_nm=20, seed=seed)
     table["x_nm"] += x_nm[table["frame"]]
     table["y_nm"] += y_nm[table["frame"]]
-    return table, x_nm, y_nm
+    return table
+
+
+def drifting(per_frame: float = 15, seed: int = 1) -> tuple[Localizations, np.ndarray, np.ndarray]:
+    """A stage that goes 100 nm to the right and 60 nm up, by no straight way."""
+    way = np.linspace(0, 1, FRAMES)
+    x_nm, y_nm = 100 * way + 15 * np.sin(7 * way), -60 * np.sqrt(way)
+    return blinking_on_stage(x_nm, y_nm, per_frame, seed), x_nm, y_nm
 
 
 def known(drift: Drift | Unknown) -> Drift:
@@ -46,8 +51,24 @@ def test_what_is_left_of_a_drift_of_100_nm_is_under_5_nm_and_under_three_times_i
 def test_a_stage_that_stands_still_is_told_to_stand_still() -> None:
     places = filaments_and_rings_nm(4000)
     drift = known(measure_drift(blinking_localizations(places, 1000, 15, precision_nm=20), 1000))
-    assert np.std(drift.x_nm) < 3
-    assert np.std(drift.y_nm) < 3
+    assert np.std(drift.x_nm) < 1.5
+    assert np.std(drift.y_nm) < 1.5
+
+
+@pytest.mark.parametrize("total_nm", [0, 3, 10])
+@pytest.mark.parametrize(("frame_count", "per_frame"), [(1000, 15), (2000, 4)])
+def test_the_total_of_a_still_or_slow_sample_is_no_further_off_than_its_error_says(
+    total_nm: float, frame_count: int, per_frame: float
+) -> None:
+    way = np.linspace(0, total_nm, frame_count)
+    off, stated = [], []
+    for seed in range(1, 9):
+        drift = known(measure_drift(blinking_on_stage(0.8 * way, 0.6 * way, per_frame, seed), frame_count))
+        off.append(drift.total_nm - total_nm)
+        stated.append(drift.uncertainty_nm)
+    assert max(stated) < 5
+    assert np.max(np.abs(off) / stated) < 3
+    assert np.sqrt(np.mean(np.square(off))) < 1.5 * np.sqrt(np.mean(np.square(stated)))
 
 
 def test_correction_is_a_copy_in_which_emitters_stay_where_they_are() -> None:

@@ -6,6 +6,7 @@ import pytest
 from cellstorm.acquisitions import FrameRange
 from cellstorm.comparison import (
     CommonComparison,
+    Origin,
     Part,
     check_comparable,
     common_parts,
@@ -103,6 +104,25 @@ def test_of_the_same_region_and_frames_all_is_compared() -> None:
     other = Part(whole.table, WHOLE, FrameRange())
     result = compare_parts(whole, other, 100.0)
     assert (result.roi, result.frames, result.matched) == (None, None, len(whole.table))
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "same"),
+    [
+        pytest.param(Origin(frozenset("a")), Origin(frozenset("ba")), True, id="one made from the other"),
+        pytest.param(Origin(frozenset("ba")), Origin(frozenset("ca")), True, id="both made from a third"),
+        pytest.param(Origin(frozenset("a"), "5e"), Origin(frozenset("b"), "5e"), True, id="one file, sent twice"),
+        pytest.param(Origin(frozenset("a"), "5e"), Origin(frozenset("b"), "77"), False, id="two files"),
+        pytest.param(Origin(frozenset("a"), "5e"), Origin(frozenset("b")), None, id="one of an unknown file"),
+        pytest.param(Origin(), Origin(), None, id="tables without a report"),
+    ],
+)
+def test_whether_both_are_of_one_recording_is_told_by_descent_and_by_the_videos_bytes(
+    first: Origin, second: Origin, same: bool | None
+) -> None:
+    table = recorded().table
+    result = compare_parts(Part(table, WHOLE, origin=first), Part(table, WHOLE, origin=second), 100.0)
+    assert result.same_recording is same
 
 
 def test_parts_that_share_nothing_are_refused() -> None:
