@@ -9,13 +9,17 @@ from typing import Final, Literal, get_args
 
 from cellstorm.errors import InvalidSetting
 from cellstorm_models.adversarial.objectives import Weights
+from cellstorm_models.clips import Clip, make_clip
+from cellstorm_models.variety import EVERYTHING, VISIBLE
 
 Kind = Literal["pix2pix", "enhance"]
 """pix2pix: from a frame to a localization map on the upsampled grid. enhance: from a frame to a clean frame."""
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
+Clips = Literal["everything", "visible"]
+"""What a run draws its clips from: all that a generator may meet, as `default` does, or molecules that can be seen."""
+
 CONFIG: Final = "config.json"
-_BRIGHT_CLIPS: Final = 450  # of pix2pix: 4,000 steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class AdversarialConfig:
     silent_steps: int = 1000  # first steps without the adversarial term, as the paper
     silent_every: int = 3  # afterwards it is left out of each so many, as the paper
     threads: int = 1  # of the networks, where they train on a processor; part of what makes a run repeatable
-    bright_clips: int = 0  # the first so many are `variety.BRIGHT`; among hard ones, a black picture is hard to leave
+    clips: Clips = "everything"
     pool_clips: int = 48  # windows of a batch come from these
     windows_per_clip: int = 40
     evaluate_every: int = 1000
@@ -46,7 +50,11 @@ class AdversarialConfig:
     def of(cls, generator: Kind) -> AdversarialConfig:
         """The paper's settings for that generator."""
         is_sparse = generator == "pix2pix"
-        return cls(generator, weights=Weights.of(sparse=is_sparse), bright_clips=_BRIGHT_CLIPS if is_sparse else 0)
+        return cls(generator, weights=Weights.of(sparse=is_sparse), clips="visible" if is_sparse else "everything")
+
+    def make_clip(self, seed: int, number: int) -> Clip:
+        """The clip of that number, as this run draws them."""
+        return make_clip(seed, number, VISIBLE if self.clips == "visible" else EVERYTHING)
 
     def adversarial(self, step: int) -> bool:
         """Whether the adversarial term counts in that step (from 0).

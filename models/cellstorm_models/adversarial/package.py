@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cellstorm.generator import GeneratorSpec
 from cellstorm.zoo import CARD, WEIGHTS
 from cellstorm_models import packaging
-from cellstorm_models.adversarial.config import AdversarialConfig, Kind
+from cellstorm_models.adversarial.config import AdversarialConfig, Clips, Kind
 from cellstorm_models.adversarial.reading import Reading, describe, measure
 from cellstorm_models.adversarial.run import best_network
 from cellstorm_models.adversarial.unet import SIZE_MULTIPLE
@@ -38,12 +38,12 @@ that was trained against a PatchGAN, after Diederich et al. (PLoS ONE 14, e02098
 rate {learning_rate:g}, beta {beta:g}. It sees one frame, and normalises it by itself. {threshold}
 
 ## Training
-Simulated recordings alone, most of them through H.264, drawn as those of `default` are; every clip is fresh. {step} steps of
+Simulated recordings alone, most of them through H.264, {clips}; every clip is fresh. {step} steps of
 {batch} windows of {side_px}x{side_px} pixels, {minutes:.0f} minutes on {machine}; seed {seed}. To repeat:
 `cellstorm train --generator {generator} --out RUN --steps {steps} --batch {batch} --seed {seed}`.
 
 ## Measured
-On {windows} windows of clips that it never saw, drawn as those it was trained on (hard ones among them), matched within 200 nm:
+On {windows} windows of clips that it never saw, drawn as those it was trained on, matched within 200 nm:
 
 | Jaccard | detection precision | recall | error in x or y, 68th percentile, pixels |
 |---|---|---|---|
@@ -56,6 +56,10 @@ One precision for all: a bright molecule's is better, a faint one's worse. {limi
 `default` it shows what the paper's way reaches on the same data.
 """
 _EQUATIONS: Final[Mapping[Kind, str]] = {"pix2pix": "equations 1 to 5", "enhance": "equations 1, 2 and 5"}
+_CLIPS: Final[Mapping[Clips, str]] = {
+    "everything": "drawn as those of `default` are, hard ones among them",
+    "visible": "of molecules that an eye sees (`VISIBLE` in `cellstorm_models/variety.py`), as the paper's",
+}
 _THRESHOLDS: Final[Mapping[Kind, str]] = {
     "pix2pix": "Localizations are spots over {threshold:g} of the frame's maximum, at their centroid.",
     "enhance": "Localizations are fitted to the clean frame by the classical localizer.",
@@ -80,7 +84,7 @@ def write_package(run: Path, folder: Path, *, version: str, reading_windows: int
     packaging.write_graph(net, folder / WEIGHTS, context_frames=1, size_multiple=SIZE_MULTIPLE, output=net.output)
     packaging.check_graph(net, folder / WEIGHTS, _CHECKED_SHAPES)
     packaging.write_test_tensors(folder, _test_windows())
-    batches = _reading_batches(reading_windows)
+    batches = _reading_batches(config, reading_windows)
     reading = measure(net, batches)
     spec = describe(net, reading, name=folder.name, version=version, sha256=packaging.sha256(folder / WEIGHTS))
     _write_card(folder, spec, config, reached, reading, sum(len(batch.windows) for batch in batches))
@@ -88,8 +92,9 @@ def write_package(run: Path, folder: Path, *, version: str, reading_windows: int
     return spec
 
 
-def _reading_batches(windows: int) -> list[WindowBatch]:
-    clips = [make_clip(_READING_SEED, number) for number in range(max(1, _READING_CLIPS * windows // _READING_WINDOWS))]
+def _reading_batches(config: AdversarialConfig, windows: int) -> list[WindowBatch]:
+    count = max(1, _READING_CLIPS * windows // _READING_WINDOWS)
+    clips = [config.make_clip(_READING_SEED, number) for number in range(count)]
     rng = np.random.default_rng(_READING_SEED)
     batches = max(1, windows // _BATCH)
     return [sample_windows(clips, _BATCH, _SIDE_PX, rng, context_frames=1) for _ in range(batches)]
@@ -120,6 +125,7 @@ def _write_card(
         silent_every=config.silent_every,
         learning_rate=config.learning_rate,
         beta=config.beta,
+        clips=_CLIPS[config.clips],
         threshold=_THRESHOLDS[config.generator].format(threshold=spec.threshold),
         step=reached["step"],
         steps=config.steps,

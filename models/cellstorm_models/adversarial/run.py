@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import astuple, dataclass
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,9 +34,8 @@ from cellstorm_models.adversarial.progress import LOG, Evaluation
 from cellstorm_models.adversarial.reading import measure
 from cellstorm_models.adversarial.targets import Scene, target
 from cellstorm_models.adversarial.unet import Frame, FrameNet
-from cellstorm_models.clips import Clip, WindowBatch, make_clip, sample_windows
+from cellstorm_models.clips import WindowBatch, sample_windows
 from cellstorm_models.devices import machine_name
-from cellstorm_models.variety import BRIGHT
 from cellstorm_models.window_source import MakeClip, WindowSource
 
 LAST: Final = "last.pt"
@@ -45,28 +44,17 @@ _VALIDATION_SEED: Final = 1_000_003  # the same clips for every run, so that run
 _NAMES: Final = ("likeness", "sparsity", "fooling", "discriminator")
 
 
-@dataclass(frozen=True, slots=True)
-class BrightFirst:
-    """Makes a run's clips: `bright` of bright molecules, then those that `then` makes. Can be sent to other processes."""
-
-    bright: int
-    then: MakeClip
-
-    def __call__(self, seed: int, number: int) -> Clip:
-        return make_clip(seed, number, BRIGHT) if number < self.bright else self.then(seed, number)
-
-
 class Trainer:
     """One run: both networks, their optimizers, and how far it has come."""
 
-    def __init__(self, config: AdversarialConfig, device: torch.device, make: MakeClip) -> None:
+    def __init__(self, config: AdversarialConfig, device: torch.device, make: MakeClip | None) -> None:
         torch.manual_seed(config.seed)
         torch.set_num_threads(config.threads)
         self.config = config
         self.step = 0
         self.best = -math.inf
         self._device = device
-        self._make = make
+        self._make = make or config.make_clip
         self._seconds = 0.0
         self.net = FrameNet(config.generator, config.filters)
         self._discriminator = PatchGan(config.filters)
@@ -76,7 +64,7 @@ class Trainer:
             name: torch.optim.Adam(network.parameters(), config.learning_rate, betas=(config.beta, 0.999))
             for name, network in (("generator", self.net), ("discriminator", self._discriminator))
         }
-        self._validation = _validation_batches(config, make)
+        self._validation = _validation_batches(config, self._make)
 
     def run(
         self, folder: Path, report: Callable[[Evaluation], None], *, processes: int, minutes: float | None = None
@@ -84,8 +72,7 @@ class Trainer:
         """Train to the last step, or for so many minutes of this call; a checkpoint at each evaluation."""
         began, before = time.monotonic(), self._seconds
         recent: list[dict[str, Tensor]] = []
-        make = BrightFirst(self.config.bright_clips, self._make)
-        with WindowSource(self.config, self.step, processes, make) as source:
+        with WindowSource(self.config, self.step, processes, self._make) as source:
             while self.step < self.config.steps:
                 recent.append(self._train(source.take()))
                 self.step += 1
@@ -188,8 +175,8 @@ class Trainer:
         self.step, self._seconds, self.best = state["step"], state["seconds"], state["best"]
 
 
-def begin(folder: Path, config: AdversarialConfig, device: torch.device, make: MakeClip = make_clip) -> Trainer:
-    """A new run in `folder`, on clips that `make` makes.
+def begin(folder: Path, config: AdversarialConfig, device: torch.device, make: MakeClip | None = None) -> Trainer:
+    """A new run in `folder`; on clips that `make` makes, in place of those that the settings name.
 
     Raises
     ------
@@ -206,7 +193,7 @@ def begin(folder: Path, config: AdversarialConfig, device: torch.device, make: M
     return Trainer(config, device, make)
 
 
-def resume(folder: Path, device: torch.device, make: MakeClip = make_clip) -> Trainer:
+def resume(folder: Path, device: torch.device, make: MakeClip | None = None) -> Trainer:
     """The run in `folder`, where it last saved itself."""
     trainer = Trainer(AdversarialConfig.read(folder), device, make)
     if (folder / LAST).exists():

@@ -17,11 +17,11 @@ from cellstorm_models import packaging  # noqa: E402
 from cellstorm_models.adversarial.config import KINDS, AdversarialConfig, Kind, is_adversarial  # noqa: E402
 from cellstorm_models.adversarial.package import write_package  # noqa: E402
 from cellstorm_models.adversarial.progress import Evaluation  # noqa: E402
-from cellstorm_models.adversarial.run import BrightFirst, begin, best_network, resume  # noqa: E402
+from cellstorm_models.adversarial.run import begin, best_network, resume  # noqa: E402
 from cellstorm_models.adversarial.unet import FrameNet  # noqa: E402
 from cellstorm_models.clips import Clip, make_clip  # noqa: E402
 from cellstorm_models.simulation import SimulationConfig, simulate  # noqa: E402
-from cellstorm_models.variety import BRIGHT  # noqa: E402
+from cellstorm_models.variety import VISIBLE  # noqa: E402
 
 _CPU = torch.device("cpu")
 
@@ -44,7 +44,6 @@ def _tiny(kind: Kind) -> AdversarialConfig:
         side_px=32,
         filters=2,
         silent_steps=1,
-        bright_clips=0,
         pool_clips=2,
         windows_per_clip=4,
         evaluate_every=2,
@@ -53,10 +52,10 @@ def _tiny(kind: Kind) -> AdversarialConfig:
     )
 
 
-def test_a_run_s_first_clips_are_bright_and_the_others_are_not() -> None:
-    make = BrightFirst(2, _plain_clip)
-    np.testing.assert_array_equal(make(4, 1).counts, make_clip(4, 1, BRIGHT).counts)
-    np.testing.assert_array_equal(make(4, 2).counts, _plain_clip(4, 2).counts)
+def test_a_run_draws_the_clips_that_its_settings_name() -> None:
+    visible, everything = (AdversarialConfig.of(kind).make_clip(4, 1).counts for kind in ("pix2pix", "enhance"))
+    np.testing.assert_array_equal(visible, make_clip(4, 1, VISIBLE).counts)
+    np.testing.assert_array_equal(everything, make_clip(4, 1).counts)
 
 
 class _Stopped(Exception):

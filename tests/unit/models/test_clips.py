@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from cellstorm_models.clips import CLIP_FRAMES, CLIP_SIDE_PX, Clip, make_clip, sample_windows
-from cellstorm_models.variety import BRIGHT
+from cellstorm_models.variety import VISIBLE
 
 
 @pytest.fixture(scope="module")
@@ -76,9 +78,9 @@ def test_a_window_of_one_frame_is_that_frame() -> None:
     np.testing.assert_array_equal(batch.windows[:, 0], batch.background)
 
 
-def test_bright_clips_hold_bright_molecules_alone() -> None:
-    clips = [make_clip(5, number, BRIGHT) for number in range(3)]
-    for clip in clips:
-        cared = clip.emitters[clip.emitters[:, 4] > 0]
-        assert len(cared) > CLIP_FRAMES
-        assert np.median(cared[:, 3]) > 300 / 1.5  # counts at the greatest gain
+def test_clips_follow_the_variety_they_are_drawn_from() -> None:
+    never_empty = replace(VISIBLE.chance_of, empty=0.0, sparse=0.0)
+    faint = replace(VISIBLE, chance_of=never_empty, photons=(50, 60), background_photons=(3, 4), gain=(0.5, 0.6))
+    bright = replace(faint, photons=(3000, 3100))
+    signals = [np.median(make_clip(5, 0, variety).emitters[:, 3]) for variety in (faint, bright)]
+    assert signals[1] > 10 * signals[0] > 0
