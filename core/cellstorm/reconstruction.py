@@ -217,9 +217,10 @@ class Reconstruction:
             self._count(x[inside], y[inside])
         return self
 
-    def snapshot(self) -> Snapshot:
-        """The image as it is now, copied."""
-        return Snapshot(self.image.copy(), self.output_pixel_nm, self._drawn, self._outside)
+    def snapshot(self, *, copy: bool = True) -> Snapshot:
+        """The image as it is now; it need not be copied where nothing more will be drawn."""
+        image = self.image.copy() if copy else self.image
+        return Snapshot(image, self.output_pixel_nm, self._drawn, self._outside)
 
     def _count(self, x: NDArray[np.float64], y: NDArray[np.float64], weight: float = 1.0) -> None:
         columns, rows = (np.floor(axis).astype(np.intp) + self._margin for axis in (x, y))

@@ -176,7 +176,7 @@ async def _both(
 
 
 def _part(selected: Selected) -> Part:
-    acquisition = selected.view.acquisition
+    acquisition = selected.acquisition
     assert acquisition.roi is not None  # no table without
     return Part(selected.table, acquisition.roi, acquisition.settings.frames)
 
