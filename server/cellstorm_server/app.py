@@ -172,12 +172,14 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Services, Claims]:
     claims = Claims(store)
     feeder = Feeder(store, queues, library, settings)
     feeding = Feeding(store, feeder, library, settings, claims)
+    grants = GrantStore(store.redis)
     sources = Sources(store, partial(archived_commit, library))
     services = Services(
         settings=settings,
         admin_digest=digest(admin_token(settings).token),
         store=store,
-        grants=GrantStore(store.redis),
+        installation=grants.installation(),
+        grants=grants,
         queues=queues,
         library=library,
         batches=Batches(store),

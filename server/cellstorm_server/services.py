@@ -66,6 +66,7 @@ class Services:
 
     settings: Settings
     admin_digest: str
+    installation: str
     store: Store
     grants: GrantStore
     queues: JobQueues
