@@ -49,7 +49,7 @@ from cellstorm_server.ingest.sessions import Sessions
 from cellstorm_server.last_frame import LastFrames
 from cellstorm_server.library import Library
 from cellstorm_server.metrics import CountRequests, Metrics
-from cellstorm_server.patience import GuardBodies
+from cellstorm_server.patience import GuardExchanges
 from cellstorm_server.queueing import JobQueues
 from cellstorm_server.services import Services
 from cellstorm_server.tokens import admin_token, digest
@@ -79,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(CountRequests, metrics=metrics),
             Middleware(SendToHttps, https_port=settings.https_port),
             Middleware(page.SafeHeaders),
-            Middleware(GuardBodies),
+            Middleware(GuardExchanges),
             Middleware(MethodOverride),
         ],
     )

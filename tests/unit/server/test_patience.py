@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from cellstorm_server.patience import BodyLimits, GuardBodies, ImpatientProtocol
+from cellstorm_server.patience import BodyLimits, GuardExchanges, ImpatientProtocol
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +49,7 @@ def exchange(
         async def send(message: Message) -> None:
             sent.append(message)
 
-        guarded = GuardBodies(app, BodyLimits(piece_s=0.05, whole_s=0.5, max_bytes=20), upload_s=0.05)
+        guarded = GuardExchanges(app, BodyLimits(piece_s=0.05, whole_s=0.5, max_bytes=20), upload_s=0.05)
         scope = {"type": "http", "method": method, "path": path, "headers": headers or []}
         await guarded(scope, receive, send)
         return sent
@@ -116,7 +116,7 @@ def test_a_body_that_drips_for_ever_is_answered_408() -> None:
         async def send(message: Message) -> None:
             statuses.append(message.get("status", 0))
 
-        guarded = GuardBodies(echo, BodyLimits(piece_s=60.0, whole_s=0.05))
+        guarded = GuardExchanges(echo, BodyLimits(piece_s=60.0, whole_s=0.05))
         await guarded({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
         return received, statuses[0]
 
