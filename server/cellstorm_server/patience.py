@@ -120,7 +120,8 @@ class _Exchange:
         self._piece_s = limits.piece_s
         self._bytes_left = limits.max_bytes
         self._clock = asyncio.get_running_loop().time
-        self._deadline = None if limits.whole_s is None else self._clock() + limits.whole_s
+        self._whole_s = limits.whole_s
+        self._deadline: float | None = None
         self._is_complete = False
         self.refusal: Response | None = None
         self.is_answered = False
@@ -146,7 +147,12 @@ class _Exchange:
         return message
 
     def _patience_s(self) -> float:
-        return self._piece_s if self._deadline is None else min(self._piece_s, self._deadline - self._clock())
+        """From when the application first asks: what it does before, such as to make an answer, is not the client's delay."""
+        if self._whole_s is None:
+            return self._piece_s
+        if self._deadline is None:
+            self._deadline = self._clock() + self._whole_s
+        return min(self._piece_s, self._deadline - self._clock())
 
     async def send(self, message: Message) -> None:
         if self.refusal is not None and not self.is_answered:

@@ -125,6 +125,33 @@ def test_a_body_that_drips_for_ever_is_answered_408() -> None:
     assert received > 1
 
 
+def test_an_answer_that_took_long_to_make_is_not_cut_short() -> None:
+    """Whoever makes it looks for the client's leaving only when he begins to send it."""
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.1)
+        assert (await receive())["type"] == "http.request"
+        await PlainTextResponse("late")(scope, receive, send)
+
+    async def scenario() -> list[Message]:
+        sent: list[Message] = []
+        coming = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Message:
+            await asyncio.sleep(0.001)
+            return next(coming)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        guarded = GuardExchanges(late, BodyLimits(whole_s=0.05))
+        await guarded({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+        return sent
+
+    start, body = asyncio.run(scenario())
+    assert (start["status"], body["body"]) == (200, b"late")
+
+
 class _QuicklyImpatient(ImpatientProtocol):
     headers_s = 0.2
 
