@@ -25,8 +25,11 @@ def test_a_file_that_was_made_for_one_answer_goes_with_it(takes: int) -> None:
             await asyncio.Event().wait()
         taken.append(message)
 
+    def write(path: Path) -> None:
+        path.write_bytes(bytes(2**20))
+
     async def scenario() -> Path:
-        answer = await made("table.csv", "text/csv", lambda path: path.write_bytes(bytes(2**20)) and None)
+        answer = await made("table.csv", "text/csv", write)
         assert isinstance(answer, FileResponse)
         assert Path(answer.path).exists()
         await GuardExchanges(answer, answer_s=0.05)(SCOPE, receive, send)
