@@ -27,6 +27,8 @@ MAX_OUTPUT_PIXELS: Final = 64 * 2**20
 SHIFTS: Final = 2
 """Of the averaged histograms, in each direction; ThunderSTORM's default."""
 
+_LEAST_PIXEL_NM: Final = 1e-6
+"""A ten-thousandth of an atom: of smaller ones the number itself would be beyond all bounds."""
 _RADIUS_SIGMAS: Final = 3.0
 _BATCH_VALUES: Final = 2**20
 """Kernel values that are computed at once: 12 MiB with their addresses."""
@@ -72,7 +74,7 @@ class Grid:
     output_pixel_nm: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.output_pixel_nm) and self.output_pixel_nm > 0):
+        if not (math.isfinite(self.output_pixel_nm) and self.output_pixel_nm >= _LEAST_PIXEL_NM):
             raise InvalidSetting(
                 f"output pixels of {self.output_pixel_nm:g} nm are impossible; choose a positive size, e.g. 20"
             )
@@ -217,9 +219,10 @@ class Reconstruction:
             self._count(x[inside], y[inside])
         return self
 
-    def snapshot(self) -> Snapshot:
-        """The image as it is now, copied."""
-        return Snapshot(self.image.copy(), self.output_pixel_nm, self._drawn, self._outside)
+    def snapshot(self, *, copy: bool = True) -> Snapshot:
+        """The image as it is now; it need not be copied where nothing more will be drawn."""
+        image = self.image.copy() if copy else self.image
+        return Snapshot(image, self.output_pixel_nm, self._drawn, self._outside)
 
     def _count(self, x: NDArray[np.float64], y: NDArray[np.float64], weight: float = 1.0) -> None:
         columns, rows = (np.floor(axis).astype(np.intp) + self._margin for axis in (x, y))

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import io
 import math
-from typing import Final, Literal, get_args
+from collections.abc import Iterator
+from typing import Any, Final, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ DEFAULT_GAMMA: Final = 0.8
 _WIDEFIELD_PERCENTILES: Final = (0.5, 99.8)
 _SAMPLE_PIXELS: Final = 2**19
 """A percentile of every n-th pixel is as good as one of all, and keeps the live view quick."""
+_BAND_PIXELS: Final = 2**19
 _MIN_ANNOTATED_WIDTH: Final = 160
 """A narrower image is magnified, by a whole number, until a scale bar and its label fit."""
 
@@ -72,11 +74,9 @@ def to_8bit(
         raise InvalidSetting(f"percentile {percentile:g} is impossible; choose one above 0, at most 100, e.g. 99.5")
     if not 0.1 <= gamma <= 10:
         raise InvalidSetting(f"gamma {gamma:g} is impossible; choose one from 0.1 to 10, e.g. 0.8")
-    lit = image[image > 0]
-    if not len(lit):
-        return np.zeros(image.shape, np.uint8)
     if white is None:
-        white = float(np.percentile(lit[:: 1 + len(lit) // _SAMPLE_PIXELS], percentile))
+        lit = _sample_of_lit(image)
+        white = float(np.percentile(lit, percentile)) if len(lit) else 1.0
     return _quantised(image, 0.0, white, gamma)
 
 
@@ -109,7 +109,7 @@ def widefield_png(widefield: NDArray[np.floating] | NDArray[np.unsignedinteger])
     """A grey PNG of the (height, width) sum of all frames, linear between two percentiles."""
     sample = widefield.reshape(-1)[:: 1 + widefield.size // _SAMPLE_PIXELS]
     black, white = (float(value) for value in np.percentile(sample, _WIDEFIELD_PERCENTILES))
-    return _png(_quantised(widefield.astype(np.float32), black, white, gamma=1.0), palette("gray"))
+    return _png(_quantised(widefield, black, white, gamma=1.0), palette("gray"))
 
 
 def difference_png(first: NDArray[np.float32], second: NDArray[np.float32]) -> bytes:
@@ -117,11 +117,14 @@ def difference_png(first: NDArray[np.float32], second: NDArray[np.float32]) -> b
 
     Each is scaled by itself, so that more localizations of the same structure are no difference; where both agree it is grey.
     """
-    one, two = (to_8bit(image).astype(np.float32) for image in (first, second))
+    one, two = to_8bit(first), to_8bit(second)
     # Orange and blue are opposite in hue, and told apart by every kind of colour vision.
-    mixed = one[:, :, None] * np.array([1.0, 0.55, 0.0]) + two[:, :, None] * np.array([0.0, 0.45, 1.0])
+    orange, blue = np.array([1.0, 0.55, 0.0]), np.array([0.0, 0.45, 1.0])
+    mixed = np.empty((*one.shape, 3), np.uint8)
+    for rows in _bands(one):
+        mixed[rows] = np.clip(one[rows, :, None] * orange + two[rows, :, None] * blue, 0, 255)
     buffer = io.BytesIO()
-    Image.fromarray(np.clip(mixed, 0, 255).astype(np.uint8), "RGB").save(buffer, "PNG", compress_level=1)
+    Image.fromarray(mixed, "RGB").save(buffer, "PNG", compress_level=1)
     return buffer.getvalue()
 
 
@@ -132,11 +135,34 @@ def scale_bar_nm(width_nm: float) -> int:
     return min((decade, 2 * decade, 5 * decade, 10 * decade), key=lambda length: abs(math.log(length / wanted)))
 
 
-def _quantised(image: NDArray[np.float32], black: float, white: float, gamma: float) -> NDArray[np.uint8]:
-    scaled: NDArray[np.float32] = np.clip((image - np.float32(black)) / np.float32(max(white - black, 1e-12)), 0, 1)
-    if gamma != 1:
-        np.power(scaled, np.float32(gamma), out=scaled)
-    return (scaled * np.float32(255) + np.float32(0.5)).astype(np.uint8)
+def _bands(image: NDArray[Any]) -> Iterator[slice]:
+    """Rows that are worked on at once: what is computed on the way takes a few MiB, however large the image is."""
+    rows = max(1, _BAND_PIXELS // max(1, image.shape[1]))
+    return (slice(start, start + rows) for start in range(0, image.shape[0], rows))
+
+
+def _sample_of_lit(image: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Every n-th pixel that is not zero."""
+    step = 1 + sum(np.count_nonzero(image[rows] > 0) for rows in _bands(image)) // _SAMPLE_PIXELS
+    pieces, passed = [np.empty(0, np.float32)], 0
+    for rows in _bands(image):
+        lit = image[rows][image[rows] > 0]
+        pieces.append(lit[-passed % step :: step])
+        passed += len(lit)
+    return np.concatenate(pieces)
+
+
+def _quantised(
+    image: NDArray[np.floating] | NDArray[np.unsignedinteger], black: float, white: float, gamma: float
+) -> NDArray[np.uint8]:
+    view = np.empty(image.shape, np.uint8)
+    for rows in _bands(image):
+        scaled = (image[rows].astype(np.float32) - np.float32(black)) / np.float32(max(white - black, 1e-12))
+        np.clip(scaled, 0, 1, out=scaled)
+        if gamma != 1:
+            np.power(scaled, np.float32(gamma), out=scaled)
+        view[rows] = scaled * np.float32(255) + np.float32(0.5)
+    return view
 
 
 def _png(view: NDArray[np.uint8], colours: NDArray[np.uint8]) -> bytes:

@@ -27,8 +27,9 @@ SUBPROTOCOL: Final = "cellstorm"
 _BEARER_SUBPROTOCOL: Final = "bearer."
 """Browsers cannot set a WebSocket's headers: programs in them offer `cellstorm` and `bearer.TOKEN` as subprotocols."""
 
-COOKIE: Final = "cellstorm_session"
-SECURE_COOKIE: Final = f"__Host-{COOKIE}"
+_COOKIE: Final = "cellstorm_session"
+"""And the installation's name: cookies do not keep ports apart (RFC 6265, 8.5), and a host may have several installations."""
+_SECURE: Final = "__Host-"
 """Over HTTPS: browsers let nobody but this very host set it (RFC 6265bis, 4.1.3.2), and not over plain HTTP."""
 
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -101,9 +102,9 @@ def is_secure(connection: HTTPConnection) -> bool:
     return connection.url.scheme in ("https", "wss")
 
 
-def cookie_name(connection: HTTPConnection) -> str:
+def cookie_name(installation: str, connection: HTTPConnection) -> str:
     """Of the cookie that holds a browser's session."""
-    return SECURE_COOKIE if is_secure(connection) else COOKIE
+    return f"{_SECURE if is_secure(connection) else ''}{_COOKIE}_{installation}"
 
 
 async def caller_with_token(services: Services, token: str) -> Caller:
@@ -130,7 +131,7 @@ async def caller_with_cookie(services: Services, connection: HTTPConnection) -> 
     Forbidden
         If it would change something, or open a WebSocket, and does not come from this gateway's page.
     """
-    cookie = connection.cookies.get(cookie_name(connection))
+    cookie = connection.cookies.get(cookie_name(services.installation, connection))
     if not cookie:
         return None
     session = digest(cookie)
@@ -164,7 +165,12 @@ async def _caller(
         Depends(HTTPBearer(auto_error=False, description="The admin's token, or the acquisition's own.")),
     ],
     _cookie: Annotated[
-        str | None, Depends(APIKeyCookie(name=COOKIE, auto_error=False, description="From POST /session."))
+        str | None,
+        Depends(
+            APIKeyCookie(
+                name=_COOKIE, auto_error=False, description="From POST /session, which tells the rest of its name."
+            )
+        ),
     ],
 ) -> Caller:
     """The last two say in OpenAPI what may be sent; `bearer` and `cookie_name` are what reads it."""

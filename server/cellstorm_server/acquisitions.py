@@ -185,9 +185,8 @@ async def delete(services: Services, acquisition_id: str) -> None:
     await services.sessions.close_acquisition(acquisition_id)
     await services.uploads.cancel(acquisition_id)
     await services.archiver.cancel(acquisition_id)
-    await services.followers.forget(acquisition_id)
-    services.selected.forget(acquisition_id)
     await asyncio.to_thread(_delete, services, acquisition_id)
+    await services.forget(acquisition_id, "deleted")  # last: what is read of it from now on is nothing
 
 
 def _delete(services: Services, acquisition_id: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from fastapi import Response, status
 from fastapi.responses import FileResponse
 from pydantic import BaseModel
-from starlette.background import BackgroundTask
+from starlette.types import Receive, Scope, Send
 
 from cellstorm.acquisitions import Acquisition, State
 from cellstorm.errors import ResultNotReady
@@ -23,13 +23,22 @@ from cellstorm_server.services import Services
 async def made(name: str, media_type: str, write: Callable[[Path], None]) -> Response:
     """A file that is written for this answer and removed after it."""
     folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="cellstorm-"))
-    remove = BackgroundTask(shutil.rmtree, folder, ignore_errors=True)
     try:
         await asyncio.to_thread(write, folder / name)
     except BaseException:
-        await remove()
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         raise
-    return FileResponse(folder / name, media_type=media_type, filename=name, background=remove)
+    return _MadeResponse(folder / name, media_type=media_type, filename=name)
+
+
+class _MadeResponse(FileResponse):
+    """Removes its file's folder, also where the client did not wait for all of it: a background task is left out then."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await asyncio.to_thread(shutil.rmtree, Path(self.path).parent, ignore_errors=True)
 
 
 async def archived(services: Services, acquisition_id: str, name: str, media_type: str) -> Response:

@@ -49,7 +49,7 @@ from cellstorm_server.ingest.sessions import Sessions
 from cellstorm_server.last_frame import LastFrames
 from cellstorm_server.library import Library
 from cellstorm_server.metrics import CountRequests, Metrics
-from cellstorm_server.patience import GuardBodies
+from cellstorm_server.patience import GuardExchanges
 from cellstorm_server.queueing import JobQueues
 from cellstorm_server.services import Services
 from cellstorm_server.tokens import admin_token, digest
@@ -79,7 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             Middleware(CountRequests, metrics=metrics),
             Middleware(SendToHttps, https_port=settings.https_port),
             Middleware(page.SafeHeaders),
-            Middleware(GuardBodies),
+            Middleware(GuardExchanges),
             Middleware(MethodOverride),
         ],
     )
@@ -172,12 +172,14 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Services, Claims]:
     claims = Claims(store)
     feeder = Feeder(store, queues, library, settings)
     feeding = Feeding(store, feeder, library, settings, claims)
+    grants = GrantStore(store.redis)
     sources = Sources(store, partial(archived_commit, library))
     services = Services(
         settings=settings,
         admin_digest=digest(admin_token(settings).token),
         store=store,
-        grants=GrantStore(store.redis),
+        installation=grants.installation(),
+        grants=grants,
         queues=queues,
         library=library,
         batches=Batches(store),

@@ -380,6 +380,7 @@ class Archiver:
         try:
             await asyncio.to_thread(self._store.set_fields, acquisition_id, error=reason, **{_ARCHIVE_ERROR: reason})
         except AcquisitionNotFound:
+            del self._again_at[acquisition_id]
             await asyncio.to_thread(self._library.delete, acquisition_id)
         except STORE_TROUBLE:
             return  # told the next time

@@ -38,7 +38,7 @@ class Background:
             "claims": partial(asyncio.to_thread, claims.renew),
             "upkeep": upkeep.round,
             "measuring": measuring.round,
-            "followers": partial(_drop_idle, services),
+            "idle": partial(_drop_idle, services),
             "uploads": partial(services.tus.sweep, Recordings(services)),
         }
         self._tasks: list[asyncio.Task[None]] = []
@@ -67,6 +67,7 @@ async def _repeat(name: str, do: Callable[[], Awaitable[object]]) -> None:
 
 async def _drop_idle(services: Services) -> None:
     services.followers.drop_idle()
+    services.selected.drop_idle()
 
 
 class Upkeep:
@@ -92,6 +93,7 @@ class Upkeep:
     async def _look_after(self, acquisition: Acquisition) -> None:
         services = self._services
         if acquisition.state in OVER:
+            services.feeder.recent.forget(acquisition.id)  # from now on its frames are read from its kept video
             if acquisition.state is not State.FAILED:  # which may be tried again
                 self._settled.add(acquisition.id)
         elif acquisition.state is State.PROCESSING:

@@ -7,7 +7,6 @@ read (viewers.py). All methods that are not said to block run on the event loop.
 from __future__ import annotations
 
 import asyncio
-import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
@@ -17,11 +16,13 @@ from typing import Final, cast
 import structlog
 
 from cellstorm.acquisitions import OVER, Acquisition, State
-from cellstorm.errors import AcquisitionNotFound, Busy, ResultNotReady
+from cellstorm.errors import AcquisitionNotFound, Busy
+from cellstorm.localizations import LOCALIZATION
 from cellstorm.messages import COLUMN_DESCRIPTIONS, Opening
-from cellstorm.reconstruction import Method, Reconstruction, Snapshot
+from cellstorm.reconstruction import Method, Snapshot
 from cellstorm.store import Commit, Store
 from cellstorm.store.store import STORE_TROUBLE
+from cellstorm_server.growing import GrowingImage, GrowingImages, blank_image
 from cellstorm_server.viewers import Outgoing, Parts, Reason, View, Viewer, Wish
 
 log = structlog.get_logger()
@@ -31,9 +32,9 @@ IDLE_S: Final = 60.0
 MAX_FOLLOWERS: Final = 64
 MAX_VIEWERS: Final = 500
 """Of one gateway."""
+MAX_FOLLOWED_BYTES: Final = 2**30
+"""Of all rows that were read together: beyond, nothing further is followed until something is let go."""
 _TELL_LAG_S: Final = 1.0
-_MAX_IMAGES: Final = 4
-"""Kept growing, of different scales; of more, the one that was asked for first is drawn anew."""
 _BATCH_COMMITS: Final = 200
 """Read at once; viewers are sent what came before the next ones are read."""
 
@@ -50,9 +51,10 @@ class Sources:
 class Follower:
     """Of one acquisition. Polls only while somebody watches."""
 
-    def __init__(self, acquisition_id: str, sources: Sources) -> None:
+    def __init__(self, acquisition_id: str, sources: Sources, images: GrowingImages) -> None:
         self._id = acquisition_id
         self._sources = sources
+        self._images = images
         self._view: View | None = None
         self._told: Acquisition | None = None
         self._told_at = 0.0
@@ -61,12 +63,16 @@ class Follower:
         self._polling: asyncio.Task[None] | None = None
         self._reading = asyncio.Lock()
         self._read_at = 0.0
-        self._images: dict[tuple[Method, float], _Image] = {}
         self.used_at = time.monotonic()
 
     @property
     def viewers(self) -> int:
         return len(self._viewers)
+
+    @property
+    def nbytes(self) -> int:
+        """Of the rows that were read."""
+        return 0 if self._view is None else self._view.rows * LOCALIZATION.itemsize
 
     @property
     def is_watched(self) -> bool:
@@ -136,13 +142,10 @@ class Follower:
             If the image would be too large.
         """
         view = self.view()
-        key = (method, output_pixel_nm)
-        image = self._images.get(key) or _Image(_empty_image(view.acquisition, method, output_pixel_nm))
         if keep:
-            self._images[key] = image
-            while len(self._images) > _MAX_IMAGES:
-                del self._images[next(iter(self._images))]
-        return await asyncio.to_thread(image.caught_up_with, view.commits)
+            return await asyncio.to_thread(self._images.of(view, method, output_pixel_nm).caught_up_with, view)
+        once = GrowingImage(blank_image(view, method, output_pixel_nm))
+        return await asyncio.to_thread(once.caught_up_with, view, grows_on=False)
 
     async def close(self, reason: Reason) -> None:
         """Say farewell to all viewers and stop polling."""
@@ -207,28 +210,12 @@ class Follower:
             await asyncio.sleep(POLL_S)
 
 
-class _Image:
-    """A reconstruction that remembers how many commits are drawn in it."""
-
-    def __init__(self, reconstruction: Reconstruction) -> None:
-        self._reconstruction = reconstruction
-        self._drawn = 0
-        self._lock = threading.Lock()
-
-    def caught_up_with(self, commits: tuple[Commit, ...]) -> Snapshot:
-        """Blocks. The image of `commits`, or of more if another thread was quicker."""
-        with self._lock:
-            for commit in commits[self._drawn :]:
-                self._reconstruction.add(commit.table)
-                self._drawn += 1
-            return self._reconstruction.snapshot()
-
-
 class Followers:
     """All followers of this gateway; those that nobody has asked for in a minute are dropped."""
 
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
+        self._images = GrowingImages()
         self._followers: dict[str, Follower] = {}
         self._places = 0
         self.is_closed = False
@@ -250,12 +237,17 @@ class Followers:
             If too many acquisitions are watched.
         """
         if acquisition_id not in self._followers:
-            if len(self._followers) >= MAX_FOLLOWERS:
+            if self._is_full:
                 self.drop_idle(idle_s=0.0)
-            if len(self._followers) >= MAX_FOLLOWERS:
+            if self._is_full:
                 raise Busy("too many acquisitions are watched at once; try again in a minute")
-            self._followers[acquisition_id] = Follower(acquisition_id, self._sources)
+            self._followers[acquisition_id] = Follower(acquisition_id, self._sources, self._images)
         return self._followers[acquisition_id]
+
+    @property
+    def _is_full(self) -> bool:
+        followers = self._followers.values()
+        return len(followers) >= MAX_FOLLOWERS or sum(each.nbytes for each in followers) >= MAX_FOLLOWED_BYTES
 
     @contextmanager
     def place(self) -> Iterator[None]:
@@ -282,10 +274,12 @@ class Followers:
         for acquisition_id, follower in list(self._followers.items()):
             if not follower.viewers and now - follower.used_at > idle_s:
                 del self._followers[acquisition_id]
+                self._images.forget(acquisition_id)
 
-    async def forget(self, acquisition_id: str, reason: Reason = "deleted") -> None:
+    async def forget(self, acquisition_id: str, reason: Reason) -> None:
         """What was read of the acquisition holds no longer: it was deleted, cancelled, or begins anew."""
         if follower := self._followers.pop(acquisition_id, None):
+            self._images.forget(acquisition_id)
             await follower.close(reason)
 
     async def shutdown(self) -> None:
@@ -294,13 +288,6 @@ class Followers:
         for follower in list(self._followers.values()):  # requests that are still answered may open further ones
             await follower.close("shutting_down")
         self._followers.clear()
-
-
-def _empty_image(acquisition: Acquisition, method: Method, output_pixel_nm: float) -> Reconstruction:
-    if acquisition.roi is None:
-        raise ResultNotReady("no frame has come yet; the image is there with the first ones")
-    roi, pixel_size_nm = acquisition.roi, acquisition.settings.pixel_size_nm
-    return Reconstruction(roi.width, roi.height, pixel_size_nm, output_pixel_nm, method)
 
 
 def _without_clocks(acquisition: Acquisition) -> Acquisition:

@@ -89,7 +89,7 @@ async def _clear_up(services: Services, acquisition_id: str) -> Acquisition:
     await services.sessions.close_acquisition(acquisition_id)
     await services.uploads.cancel(acquisition_id)
     await services.archiver.cancel(acquisition_id)
-    await services.followers.forget(acquisition_id, "cancelled")
+    await services.forget(acquisition_id, "cancelled")
     await asyncio.to_thread(services.library.delete, acquisition_id)
     # A phone that was filming has been told that there is nothing to film any more; that is no error of this acquisition.
     await asyncio.to_thread(services.store.set_fields, acquisition_id, error="", spooled_chunks=0)
@@ -107,7 +107,7 @@ async def retry(services: Services, acquisition_id: str) -> Acquisition:
     """
     await services.feeding.stop(acquisition_id)
     await asyncio.to_thread(_begin_anew, services, acquisition_id)
-    await services.followers.forget(acquisition_id, "failed")
+    await services.forget(acquisition_id, "failed")
     await services.uploads.resume(await asyncio.to_thread(services.store.get, acquisition_id))
     return await asyncio.to_thread(services.store.get, acquisition_id)
 

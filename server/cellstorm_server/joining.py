@@ -85,16 +85,16 @@ class JoinCode(BaseModel):
 
 @router.post("/session")
 async def enter(key: Key, request: Request, response: Response, services: Current) -> BrowserSession:
-    """Exchange a code or a token for the cookie `cellstorm_session`; what the cookie opened before stays open."""
+    """Exchange a code or a token for the cookie `cellstorm_session_…`; what the cookie opened before stays open."""
     if "origin" in request.headers:  # else another site could let this browser in to something that is not its own
         require_own_origin(services, request)
     known = await caller_with_cookie(services, request)
     gained = await _admitted(services, key, request)
-    cookie = request.cookies[cookie_name(request)] if known is not None else new_token()
+    cookie = request.cookies[cookie_name(services.installation, request)] if known is not None else new_token()
     await asyncio.to_thread(services.grants.add, digest(cookie), gained)
     session = Caller({**(known.grants if known is not None else {}), **gained})
     response.set_cookie(
-        cookie_name(request),
+        cookie_name(services.installation, request),
         cookie,
         max_age=OWN_LIFETIME_S,  # longer than a class lasts: what a member films with it he may come back for
         secure=is_secure(request),
@@ -122,7 +122,9 @@ async def leave(request: Request, services: Current) -> Response:
     if caller is not None and caller.session is not None:
         await asyncio.to_thread(services.grants.end, caller.session)
     response = Response(status_code=status.HTTP_204_NO_CONTENT)
-    response.delete_cookie(cookie_name(request), secure=is_secure(request), httponly=True, samesite="strict")
+    response.delete_cookie(
+        cookie_name(services.installation, request), secure=is_secure(request), httponly=True, samesite="strict"
+    )
     return response
 
 

@@ -36,6 +36,8 @@ FRAME_INDEX: Final = "X-Frame-Index"
 _FRESH_S: Final = 0.5
 _ACQUISITIONS: Final = 32
 """Whose newest pictures are kept."""
+_MAX_BYTES: Final = 32 * 2**20
+"""Of all those pictures; the one that was asked for last is kept whatever its size."""
 _PNG: Final = "image/png"
 
 
@@ -57,9 +59,10 @@ class _Shown:
 class LastFrames:
     """Of one gateway: at most two pictures a second of each acquisition, whatever the number of viewers."""
 
-    def __init__(self, library: Library, recent: RecentChunks) -> None:
+    def __init__(self, library: Library, recent: RecentChunks, max_bytes: int = _MAX_BYTES) -> None:
         self._library = library
         self._recent = recent
+        self._max_bytes = max_bytes
         self._shown: OrderedDict[str, _Shown] = OrderedDict()
 
     async def picture(self, view: View) -> Picture:
@@ -73,8 +76,7 @@ class LastFrames:
         acquisition = view.acquisition
         shown = self._shown.setdefault(acquisition.id, _Shown())
         self._shown.move_to_end(acquisition.id)
-        while len(self._shown) > _ACQUISITIONS:
-            self._shown.popitem(last=False)
+        self._make_room()
         async with shown.making:
             newest = _newest_frame(view)
             if shown.picture is None or (
@@ -82,7 +84,21 @@ class LastFrames:
             ):
                 shown.picture = await asyncio.to_thread(self._make, acquisition, newest)
                 shown.made_at = time.monotonic()
+                self._make_room()
             return shown.picture
+
+    def forget(self, acquisition_id: str) -> None:
+        """It was deleted, or begins anew."""
+        self._shown.pop(acquisition_id, None)
+
+    @property
+    def nbytes(self) -> int:
+        """Of all pictures that are kept."""
+        return sum(len(shown.picture.png) for shown in self._shown.values() if shown.picture)
+
+    def _make_room(self) -> None:
+        while len(self._shown) > _ACQUISITIONS or (len(self._shown) > 1 and self.nbytes > self._max_bytes):
+            self._shown.popitem(last=False)
 
     def _make(self, acquisition: Acquisition, frame_index: int) -> Picture:
         chunk = self._recent.find(acquisition.id, frame_index)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from cellstorm.errors import InvalidSetting
 from cellstorm.settings import Settings
 from cellstorm_server import stun
+from cellstorm_server.allocation import return_what_is_freed
 from cellstorm_server.app import check, create_app, say_farewell
 from cellstorm_server.https import HttpsListener, listen
 from cellstorm_server.patience import ImpatientProtocol
@@ -94,6 +95,7 @@ def run(settings: Settings) -> None:
     CellstormError
         If the gateway cannot do its work; the message says what is missing.
     """
+    return_what_is_freed()
     check(settings)
     admin = admin_token(settings)
     if admin.is_new:

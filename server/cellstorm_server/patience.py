@@ -1,4 +1,4 @@
-"""Ends requests that stall or swell: uvicorn itself waits for ever, so dripped ones would hold connections for hours."""
+"""Ends requests that stall or swell, and answers that nobody takes: uvicorn itself waits for ever, so they would stay for hours."""
 
 from __future__ import annotations
 
@@ -26,6 +26,8 @@ WHOLE_BODY_S: Final = 30.0
 """From a body's first piece to its last, of all requests but uploads: who may do what is asked only then."""
 MAX_BODY_BYTES: Final = 256 * 1024
 """Of all requests but uploads."""
+ANSWER_S: Final = 30.0
+"""For a client to take something of its answer, once as much as buffers hold lies before it."""
 
 
 class ImpatientProtocol(H11Protocol):
@@ -71,29 +73,38 @@ class BodyLimits:
     max_bytes: int | None = MAX_BODY_BYTES
 
 
-class GuardBodies:
-    """Answers 408 to a request whose body stops coming or drips, and 413 to one whose body is too large.
+class GuardExchanges:
+    """Answers 408 to a request whose body stops coming or drips, and 413 to one whose body is too large; gives an answer up
+    of which its client takes nothing.
 
     Uploads may take longer between two pieces, take as long as they like in all, and know their own limit. FastAPI has a
     limit too, but answers it with plain text.
     """
 
-    def __init__(self, app: ASGIApp, limits: BodyLimits = BodyLimits(), upload_s: float = UPLOAD_S) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        limits: BodyLimits = BodyLimits(),
+        upload_s: float = UPLOAD_S,
+        answer_s: float = ANSWER_S,
+    ) -> None:
         self._app = app
         self._limits = limits
+        self._answer_s = answer_s
         self._upload_limits = BodyLimits(piece_s=upload_s, whole_s=None, max_bytes=None)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        exchange = _Exchange(receive, send, self._upload_limits if _is_upload(scope) else self._limits)
+        limits = self._upload_limits if _is_upload(scope) else self._limits
+        exchange = _Exchange(receive, send, limits, self._answer_s)
         exchange.check_length(Headers(scope=scope).get("content-length", ""))
         if exchange.refusal is None:
             try:
                 await self._app(scope, exchange.receive, exchange.send)
             except Exception:
-                if exchange.refusal is None:
+                if exchange.refusal is None and not exchange.is_given_up:
                     raise
         if exchange.refusal is not None and not exchange.is_answered:
             await exchange.refusal(scope, receive, send)
@@ -102,16 +113,19 @@ class GuardBodies:
 class _Exchange:
     """One request and its answer. To the application a refused request looks like one whose client has gone."""
 
-    def __init__(self, receive: Receive, send: Send, limits: BodyLimits) -> None:
+    def __init__(self, receive: Receive, send: Send, limits: BodyLimits, answer_s: float) -> None:
         self._receive = receive
         self._send = send
+        self._answer_s = answer_s
         self._piece_s = limits.piece_s
         self._bytes_left = limits.max_bytes
         self._clock = asyncio.get_running_loop().time
-        self._deadline = None if limits.whole_s is None else self._clock() + limits.whole_s
+        self._whole_s = limits.whole_s
+        self._deadline: float | None = None
         self._is_complete = False
         self.refusal: Response | None = None
         self.is_answered = False
+        self.is_given_up = False
 
     def check_length(self, announced: str) -> None:
         """Refuse a body that is announced as too large."""
@@ -133,13 +147,23 @@ class _Exchange:
         return message
 
     def _patience_s(self) -> float:
-        return self._piece_s if self._deadline is None else min(self._piece_s, self._deadline - self._clock())
+        """From when the application first asks: what it does before, such as to make an answer, is not the client's delay."""
+        if self._whole_s is None:
+            return self._piece_s
+        if self._deadline is None:
+            self._deadline = self._clock() + self._whole_s
+        return min(self._piece_s, self._deadline - self._clock())
 
     async def send(self, message: Message) -> None:
         if self.refusal is not None and not self.is_answered:
             return
         self.is_answered = True
-        await self._send(message)
+        try:
+            async with asyncio.timeout(self._answer_s):
+                await self._send(message)
+        except TimeoutError as error:
+            self.is_given_up = True
+            raise BrokenPipeError("the client took nothing of its answer") from error
 
     def _refuse(self, refusal: Response) -> Message:
         refusal.headers["Connection"] = "close"

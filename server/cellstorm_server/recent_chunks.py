@@ -42,6 +42,11 @@ class RecentChunks:
         with self._lock:
             return next((c for c in self._chunks.get(acquisition_id, ()) if holds(c, frame_index)), None)
 
+    def forget(self, acquisition_id: str) -> None:
+        """It is over, or deleted."""
+        with self._lock:
+            self._chunks.pop(acquisition_id, None)
+
 
 def _size(chunk: Chunk) -> int:
     """In bytes."""

@@ -176,7 +176,7 @@ async def _both(
 
 
 def _part(selected: Selected) -> Part:
-    acquisition = selected.view.acquisition
+    acquisition = selected.acquisition
     assert acquisition.roi is not None  # no table without
     ids = {acquisition.id, *([acquisition.reprocessed_from] if acquisition.reprocessed_from else [])}
     origin = Origin(frozenset(ids), acquisition.video_sha256)

@@ -121,7 +121,7 @@ async def _table(
 
 
 def _write(path: Path, selected: Selected, wanted: Selection, table_format: TableFormat) -> None:
-    acquisition = selected.view.acquisition
+    acquisition = selected.acquisition
     notes = {**origin(acquisition), **{f"Filter {name}": text for name, text in wanted.chosen.items()}}
     camera = acquisition.settings.camera or DEFAULT_CAMERA
     target = path.with_suffix(".hdf5") if table_format == "picasso" else path  # its .yaml comes with it

@@ -21,6 +21,7 @@ from cellstorm_server.library import Library
 from cellstorm_server.metrics import Metrics
 from cellstorm_server.queueing import JobQueues
 from cellstorm_server.selected import SelectedTables
+from cellstorm_server.viewers import Reason
 
 if TYPE_CHECKING:  # these know Services themselves
     from cellstorm_server.archive import Archiver
@@ -65,6 +66,7 @@ class Services:
 
     settings: Settings
     admin_digest: str
+    installation: str
     store: Store
     grants: GrantStore
     queues: JobQueues
@@ -82,6 +84,13 @@ class Services:
     metrics: Metrics
     renders: Renders = field(default_factory=Renders)
     selected: SelectedTables = field(default_factory=SelectedTables)
+
+    async def forget(self, acquisition_id: str, reason: Reason) -> None:
+        """What was read and made of an acquisition holds no longer: it was deleted, cancelled, or begins anew."""
+        await self.followers.forget(acquisition_id, reason)
+        self.selected.forget(acquisition_id)
+        self.last_frames.forget(acquisition_id)
+        self.feeder.recent.forget(acquisition_id)
 
 
 def _current(connection: HTTPConnection) -> Services:

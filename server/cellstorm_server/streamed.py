@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from typing import Final
 
-import structlog
 from starlette.responses import StreamingResponse
-from starlette.types import Message, Send
-
-log = structlog.get_logger()
-
-STALLED_S: Final = 30.0
+from starlette.types import Send
 
 
 class StreamedResponse(StreamingResponse):
-    """Ends what makes it at once when the client has gone, and when it has taken nothing for half a minute.
+    """Ends what makes it at once when the client has gone.
 
-    Starlette leaves an abandoned generator to the garbage collector, and waits for a silent client for ever: what the
-    generator holds, as a viewer's place, would stay taken.
+    Starlette leaves an abandoned generator to the garbage collector: what it holds, as a viewer's place, would stay taken.
     """
-
-    stalled_s = STALLED_S
 
     def __init__(
         self, pieces: AsyncGenerator[bytes], media_type: str, headers: Mapping[str, str] | None = None
@@ -32,12 +22,5 @@ class StreamedResponse(StreamingResponse):
         self._pieces = pieces
 
     async def stream_response(self, send: Send) -> None:
-        async def in_time(message: Message) -> None:
-            async with asyncio.timeout(self.stalled_s):
-                await send(message)
-
         async with aclosing(self._pieces):
-            try:
-                await super().stream_response(in_time)
-            except TimeoutError:
-                log.info("an answer was given up: its client took nothing", after_s=self.stalled_s)
+            await super().stream_response(send)

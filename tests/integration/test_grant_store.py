@@ -118,3 +118,9 @@ def test_whoever_changes_his_address_for_each_try_fills_no_memory(grants: GrantS
     for number in range(6000):
         grants.count_try("keys", f"fd00::{number:x}")
     assert len(list(redis.scan_iter("tries:*", count=1000))) <= 4096
+
+
+def test_all_gateways_of_one_installation_know_it_by_the_same_name(redis: Redis) -> None:
+    name = GrantStore(redis).installation()
+    assert len(name) == 8
+    assert GrantStore(redis).installation() == name

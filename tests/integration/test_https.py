@@ -84,7 +84,7 @@ def test_over_https_the_cookie_is_for_https_alone(gateway: Gateway) -> None:
     with gateway.trusted(headers={"Origin": gateway.https_address}) as phone:
         answer = phone.post(f"{API}/session", json={"token": ADMIN_TOKEN}).raise_for_status()
         cookie = answer.headers["set-cookie"]
-        assert cookie.startswith("__Host-cellstorm_session=")
+        assert cookie.startswith("__Host-cellstorm_session_")
         assert "Secure" in cookie
         assert phone.post(f"{API}/acquisitions", json={}).status_code == 201
         created = phone.post(f"{API}/acquisitions", json={}).json()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 from typing import cast
+from weakref import ref
 
 import pytest
+from aiortc import RTCConfiguration, RTCPeerConnection
 
 from cellstorm.acquisitions import AcquisitionSettings, State
 from cellstorm.chunks import Chunk
@@ -22,10 +25,12 @@ from cellstorm_server.feeder import Feeder
 from cellstorm_server.ingest.assembly import EncodedFrame
 from cellstorm_server.ingest.peer import Peer
 from cellstorm_server.ingest.session import FIRST_CHUNK_FRAMES, Intake, Session
+from cellstorm_server.ingest.sessions import Sessions
 from cellstorm_server.library import Library
 from cellstorm_server.queueing import JobQueues, job_name
 from tests.fakes import encode_h264, numbered_frames
 from tests.redis_server import RedisServer
+from tests.webrtc import Recorded, offer_of
 
 ID = "intake-test"
 GROUP = 10
@@ -146,6 +151,20 @@ def test_the_first_chunk_of_a_session_is_short_so_that_its_localizations_come_so
     assert [chunk.header.frame_count for chunk in stored] == [5, 10, 10, 10, 5]
     assert headers(stored) == headers(bench.kept(tmp_path))
     bench.store.redis.close()
+
+
+def test_a_session_that_is_over_is_let_go_with_its_connection(bench: Bench) -> None:
+    async def film() -> bool:
+        sessions = Sessions(bench.store, bench.feeder, bench.library, bench.settings)
+        sender = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        session_id, _ = await sessions.open(ID, await offer_of(sender, Recorded(iter(()))), "127.0.0.1")
+        over = ref(sessions.active[0])
+        await sessions.close(ID, session_id)
+        await sender.close()
+        gc.collect()
+        return over() is None
+
+    assert asyncio.run(film())
 
 
 def test_lost_frames_are_counted_alike_live_and_from_the_kept_video(bench: Bench, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ from websockets.typing import Origin
 from cellstorm_server.tokens import digest
 from tests.gateway import ADMIN_TOKEN, Gateway
 from tests.integration.test_rest import bearer, check_problem
+from tests.redis_server import RedisServer
 
 API = "/api/v1"
 
@@ -51,10 +53,16 @@ def joined(gateway: Gateway, right: str, acquisition_id: str | None = None) -> I
         yield client
 
 
+def cookie_of(client: httpx.Client) -> tuple[str, str]:
+    """Name and value of the only one that it has."""
+    [cookie] = client.cookies.items()
+    return cookie
+
+
 def watching(gateway: Gateway, acquisition_id: str, client: httpx.Client) -> ClientConnection:
     """The live view, with the cookie that a browser has."""
     address = f"ws{gateway.address.removeprefix('http')}{API}/acquisitions/{acquisition_id}/live"
-    headers = {"Cookie": f"cellstorm_session={client.cookies['cellstorm_session']}"}
+    headers = {"Cookie": "=".join(cookie_of(client))}
     return connect(address, additional_headers=headers, origin=Origin(gateway.address), proxy=None)
 
 
@@ -63,7 +71,7 @@ def test_a_code_is_exchanged_for_a_cookie_that_no_script_and_no_other_site_can_u
         answer = client.post(f"{API}/session", json={"code": code(gateway, "film")["code"]})
         assert answer.json()["grants"] == [{"right": "film", "acquisition_id": None}]
         cookie = answer.headers["set-cookie"].lower()
-        assert cookie.startswith("cellstorm_session=")
+        assert re.match(r"cellstorm_session_[0-9a-f]{8}=", cookie)
         assert {"httponly", "samesite=strict", "path=/", "max-age=2592000"} <= {p.strip() for p in cookie.split(";")}
         assert client.get(f"{API}/session").json() == answer.json()
         ends = datetime.fromisoformat(answer.json()["expires_at"]) - datetime.now(UTC)
@@ -72,7 +80,7 @@ def test_a_code_is_exchanged_for_a_cookie_that_no_script_and_no_other_site_can_u
 
 def test_of_the_cookie_only_a_digest_is_kept(gateway: Gateway) -> None:
     with joined(gateway, "film") as client:
-        cookie = client.cookies["cellstorm_session"]
+        _, cookie = cookie_of(client)
         kept = {key.decode() for key in gateway.store.redis.scan_iter("browser:*")}
         assert f"browser:{digest(cookie)}" in kept
         assert not any(cookie in key for key in kept)
@@ -81,21 +89,21 @@ def test_of_the_cookie_only_a_digest_is_kept(gateway: Gateway) -> None:
 def test_a_token_is_exchanged_likewise_and_what_was_allowed_before_stays(gateway: Gateway) -> None:
     created = gateway.create()
     with joined(gateway, "watch") as client:
-        cookie = client.cookies["cellstorm_session"]
+        cookie = cookie_of(client)
         both = client.post(f"{API}/session", json={"token": created["token"]}).json()["grants"]
         assert both == [
             {"right": "watch", "acquisition_id": None},
             {"right": "film", "acquisition_id": created["id"]},
         ]
-        assert client.cookies["cellstorm_session"] == cookie
+        assert cookie_of(client) == cookie
         admin = client.post(f"{API}/session", json={"token": ADMIN_TOKEN}).json()
         assert {"right": "manage", "acquisition_id": None} in admin["grants"]
         assert datetime.fromisoformat(admin["expires_at"]) > datetime.now(UTC) + timedelta(days=29)
 
 
 def test_a_cookie_that_is_not_ours_is_replaced(gateway: Gateway) -> None:
-    with browser(gateway) as client:
-        planted = {"Cookie": "cellstorm_session=planted-by-somebody"}
+    with joined(gateway, "watch") as other, browser(gateway) as client:
+        planted = {"Cookie": f"{cookie_of(other)[0]}=planted-by-somebody"}
         check_problem(client.get(f"{API}/session", headers=planted), 401, "not-allowed")
         answer = client.post(f"{API}/session", json={"token": ADMIN_TOKEN}, headers=planted).raise_for_status()
         assert "planted-by-somebody" not in answer.headers["set-cookie"]
@@ -155,11 +163,11 @@ def test_a_key_is_a_code_or_a_token(gateway: Gateway, key: dict[str, str]) -> No
 
 def test_leaving_forgets_everything_and_again_is_no_error(gateway: Gateway) -> None:
     with joined(gateway, "film") as client:
-        cookie = client.cookies["cellstorm_session"]
+        name, cookie = cookie_of(client)
         for _ in range(2):
             assert client.delete(f"{API}/session").status_code == 204
-        assert "cellstorm_session" not in client.cookies
-        client.cookies.set("cellstorm_session", cookie, domain="127.0.0.1")
+        assert name not in client.cookies
+        client.cookies.set(name, cookie, domain="127.0.0.1")
         check_problem(client.get(f"{API}/session"), 401, "not-allowed")
 
 
@@ -183,9 +191,7 @@ def test_a_restart_of_the_gateway_lets_nobody_out(gateway: Gateway) -> None:
     with joined(gateway, "film") as client:
         gateway.stop()
         gateway.start()
-        answer = httpx.get(
-            f"{gateway.address}{API}/session", cookies={"cellstorm_session": client.cookies["cellstorm_session"]}
-        )
+        answer = httpx.get(f"{gateway.address}{API}/session", cookies=client.cookies)
         assert answer.json()["grants"] == [{"right": "film", "acquisition_id": None}]
 
 
@@ -193,10 +199,26 @@ def test_what_one_gateway_has_let_in_another_one_knows(gateway: Gateway, tmp_pat
     with Gateway(tmp_path, gateway.redis) as other:
         made = code(gateway, "film")
         answer = httpx.post(f"{other.address}{API}/session", json={"code": made["code"]}).raise_for_status()
-        cookies = {"cellstorm_session": answer.cookies["cellstorm_session"]}
         for address in (gateway.address, other.address):
-            told = httpx.get(f"{address}{API}/session", cookies=cookies).raise_for_status()
+            told = httpx.get(f"{address}{API}/session", cookies=answer.cookies).raise_for_status()
             assert told.json()["grants"] == [{"right": "film", "acquisition_id": None}]
+
+
+def test_two_installations_on_one_host_sign_nobody_out_of_the_other(gateway: Gateway, tmp_path: Path) -> None:
+    """Cookies do not keep ports apart: a browser sends both to both."""
+    (tmp_path / "redis").mkdir()
+    with (
+        RedisServer(tmp_path / "redis") as redis,
+        Gateway(tmp_path, redis) as other,
+        joined(gateway, "watch") as client,
+    ):
+        elsewhere = {"Origin": other.address}
+        entered = client.post(f"{other.address}{API}/session", json={"token": ADMIN_TOKEN}, headers=elsewhere)
+        assert entered.status_code == 200
+        assert len(client.cookies) == 2
+        assert client.get(f"{API}/session").json()["grants"] == [{"right": "watch", "acquisition_id": None}]
+        client.delete(f"{other.address}{API}/session", headers=elsewhere).raise_for_status()
+        assert client.get(f"{API}/session").status_code == 200
 
 
 # -- who may do what
@@ -327,7 +349,7 @@ def test_the_live_image_opens_by_cookie_for_our_own_page_alone(gateway: Gateway)
     created = gateway.create()
     address = f"ws{gateway.address.removeprefix('http')}{API}/acquisitions/{created['id']}/live"
     with joined(gateway, "watch", created["id"]) as guest:
-        headers = {"Cookie": f"cellstorm_session={guest.cookies['cellstorm_session']}"}
+        headers = {"Cookie": "=".join(cookie_of(guest))}
         with connect(address, additional_headers=headers, origin=Origin(gateway.address)) as socket:
             assert '"opening"' in str(socket.recv())
         for origin in (None, Origin("https://evil.example")):

@@ -6,6 +6,7 @@ once, however many try it at the same moment. All calls block.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -66,6 +67,11 @@ class GrantStore:
         self._now = clock
         self._add = redis.register_script(_ADD_GRANTS)
         self._spend = redis.register_script(_SPEND)
+
+    def installation(self) -> str:
+        """The same short name for all gateways that share these sessions, another one for everybody else's."""
+        self._redis.set(keys.INSTALLATION, secrets.token_hex(4), nx=True)
+        return cast(bytes, self._redis.get(keys.INSTALLATION)).decode()
 
     # -- sessions
 

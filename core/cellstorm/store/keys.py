@@ -96,6 +96,10 @@ def token(digest: str) -> str:
     return f"token:{digest}"
 
 
+INSTALLATION: Final = "installation"
+"""What this installation is told from others by, where one browser knows several."""
+
+
 def browser(digest: str) -> str:
     """Hash: what the browser with the cookie of that digest may do, and until when."""
     return f"browser:{digest}"

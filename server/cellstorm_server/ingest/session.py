@@ -10,7 +10,7 @@ import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import structlog
@@ -198,6 +198,10 @@ class Session:
     @property
     def is_over(self) -> bool:
         return self._task.done()
+
+    def when_over(self, tell: Callable[[str], object]) -> None:
+        """Call `tell` with its id then."""
+        self._task.add_done_callback(lambda _: tell(self.id))
 
     async def _run(self) -> None:
         helpers = [asyncio.create_task(self._receive()), asyncio.create_task(self._watch())]

@@ -61,6 +61,7 @@ class Sessions:
                 raise
             session = Session(session_id, acquisition_id, peer, intake, self._store, self._settings)
             self._by_id[session.id] = session
+            session.when_over(self._by_id.pop)  # its connection and its buffers go with it
             return session.id, answer
 
     async def tell_gap(self, acquisition_id: str, session_id: str, told: LinkGap) -> None:
@@ -96,7 +97,7 @@ class Sessions:
 
     async def shutdown(self) -> None:
         """End all; their phones may publish again to whoever comes next."""
-        await asyncio.gather(*(session.end("shutting_down") for session in self._by_id.values()))
+        await asyncio.gather(*(session.end("shutting_down") for session in self.active))
 
     @property
     def active(self) -> list[Session]:
@@ -116,7 +117,6 @@ class Sessions:
             self._replaced.popitem(last=False)
 
     async def _check_place(self, acquisition_id: str) -> None:
-        self._by_id = {session.id: session for session in self.active}
         others = [session for session in self.active if session.acquisition_id != acquisition_id]
         if len(others) >= self._settings.max_sessions:
             raise Busy("all places for phones are taken; try again when another phone has stopped")

@@ -155,7 +155,7 @@ def test_too_large_an_image_is_refused_with_a_size_that_is_not() -> None:
     assert side**2 <= MAX_OUTPUT_PIXELS
 
 
-@pytest.mark.parametrize("output_pixel_nm", [0, -20, float("nan"), float("inf")])
+@pytest.mark.parametrize("output_pixel_nm", [0, -20, 5e-324, 1e-300, float("nan"), float("inf")])
 def test_impossible_output_pixels_are_refused(output_pixel_nm: float) -> None:
     with pytest.raises(InvalidSetting, match="choose a positive size"):
         Reconstruction(8, 8, 100, output_pixel_nm)

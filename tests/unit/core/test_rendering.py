@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 from typing import get_args
 
 import numpy as np
@@ -151,3 +152,21 @@ def test_a_difference_is_orange_where_only_the_first_is_bright_blue_for_the_seco
     with Image.open(io.BytesIO(difference_png(first, second))) as picture:
         colours = np.asarray(picture).tolist()[0]
     assert colours == [[255, 140, 0], [0, 114, 255], [255, 255, 255], [0, 0, 0]]
+
+
+@pytest.mark.parametrize("side_px", [256, 1500])
+def test_an_images_view_takes_no_more_memory_for_its_making_than_the_view_itself_and_a_little(side_px: int) -> None:
+    image = np.random.default_rng(0).random((side_px, side_px), np.float32)
+    tracemalloc.start()
+    to_8bit(image)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < image.size + 24 * 2**20
+
+
+def test_the_white_of_a_large_image_is_that_of_every_nth_lit_pixel() -> None:
+    lit = np.random.default_rng(0).random(1_300_000, np.float32) + np.float32(0.001)
+    image = np.zeros((1400, 1000), np.float32)
+    image.reshape(-1)[100_000:] = lit
+    white = float(np.percentile(lit[::3], 50))
+    np.testing.assert_array_equal(to_8bit(image, percentile=50), to_8bit(image, white=white))

@@ -76,8 +76,8 @@ def test_a_right_lasts_as_long_as_the_longest_grant_of_it() -> None:
 
 @pytest.mark.parametrize(
     ("scheme", "name"),
-    [("http", "cellstorm_session"), ("https", "__Host-cellstorm_session"), ("ws", "cellstorm_session")],
+    [("http", "cellstorm_session_lab"), ("https", "__Host-cellstorm_session_lab"), ("ws", "cellstorm_session_lab")],
 )
 def test_over_https_the_cookie_can_be_set_by_this_very_host_alone(scheme: str, name: str) -> None:
     scope = {"type": "http", "scheme": scheme, "path": "/", "headers": [(b"host", b"lab")], "query_string": b""}
-    assert cookie_name(HTTPConnection(scope)) == name
+    assert cookie_name("lab", HTTPConnection(scope)) == name

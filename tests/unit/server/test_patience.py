@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Message, Receive, Scope, Send
 
-from cellstorm_server.patience import BodyLimits, GuardBodies, ImpatientProtocol
+from cellstorm_server.patience import BodyLimits, GuardExchanges, ImpatientProtocol
 
 
 async def echo(scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +49,7 @@ def exchange(
         async def send(message: Message) -> None:
             sent.append(message)
 
-        guarded = GuardBodies(app, BodyLimits(piece_s=0.05, whole_s=0.5, max_bytes=20), upload_s=0.05)
+        guarded = GuardExchanges(app, BodyLimits(piece_s=0.05, whole_s=0.5, max_bytes=20), upload_s=0.05)
         scope = {"type": "http", "method": method, "path": path, "headers": headers or []}
         await guarded(scope, receive, send)
         return sent
@@ -116,13 +116,40 @@ def test_a_body_that_drips_for_ever_is_answered_408() -> None:
         async def send(message: Message) -> None:
             statuses.append(message.get("status", 0))
 
-        guarded = GuardBodies(echo, BodyLimits(piece_s=60.0, whole_s=0.05))
+        guarded = GuardExchanges(echo, BodyLimits(piece_s=60.0, whole_s=0.05))
         await guarded({"type": "http", "method": "POST", "path": "/", "headers": []}, receive, send)
         return received, statuses[0]
 
     received, status = asyncio.run(scenario())
     assert status == 408
     assert received > 1
+
+
+def test_an_answer_that_took_long_to_make_is_not_cut_short() -> None:
+    """Whoever makes it looks for the client's leaving only when he begins to send it."""
+
+    async def late(scope: Scope, receive: Receive, send: Send) -> None:
+        await asyncio.sleep(0.1)
+        assert (await receive())["type"] == "http.request"
+        await PlainTextResponse("late")(scope, receive, send)
+
+    async def scenario() -> list[Message]:
+        sent: list[Message] = []
+        coming = iter([{"type": "http.request", "body": b"", "more_body": False}])
+
+        async def receive() -> Message:
+            await asyncio.sleep(0.001)
+            return next(coming)
+
+        async def send(message: Message) -> None:
+            sent.append(message)
+
+        guarded = GuardExchanges(late, BodyLimits(whole_s=0.05))
+        await guarded({"type": "http", "method": "GET", "path": "/", "headers": []}, receive, send)
+        return sent
+
+    start, body = asyncio.run(scenario())
+    assert (start["status"], body["body"]) == (200, b"late")
 
 
 class _QuicklyImpatient(ImpatientProtocol):

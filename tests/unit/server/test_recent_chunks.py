@@ -47,3 +47,12 @@ def test_a_very_large_chunk_is_not_kept() -> None:
     recent = RecentChunks()
     recent.keep("a", chunk(0, side=1024))
     assert recent.find("a", 0) is None
+
+
+def test_an_acquisition_that_is_over_leaves_nothing() -> None:
+    recent = RecentChunks()
+    for name in ("a", "b"):
+        recent.keep(name, chunk(0))
+    recent.forget("a")
+    recent.forget("nobody-knows-it")
+    assert [recent.find(name, 0) is not None for name in ("a", "b")] == [False, True]

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from weakref import ref
 
 import pytest
 
@@ -57,6 +58,36 @@ def test_what_is_kept_is_bounded_and_what_was_asked_for_last_stays() -> None:
     tiny = SelectedTables(max_bytes=1)
     only = tiny.of(view(), Selection())
     assert tiny.of(view(), Selection()) is only
+
+
+def test_empty_tables_and_looks_are_bounded_in_number() -> None:
+    tables = SelectedTables()
+    first = tables.of(view(), Selection(photons="1e9:"))
+    assert first.table.nbytes == 0
+    for least in range(300):
+        tables.of(view(), Selection(photons=f"{1e9 + least}:"))
+    assert tables.of(view(), Selection(photons="1e9:")) is not first
+    for number in range(300):
+        first.white_per_nm2("histogram", 50 + number / 10)
+    assert len(first._white) <= 256
+
+
+def test_what_nobody_asks_for_any_more_is_dropped() -> None:
+    tables = SelectedTables()
+    first = tables.of(view(), Selection())
+    tables.drop_idle()
+    assert tables.of(view(), Selection()) is first
+    tables.drop_idle(idle_s=-1.0)
+    assert tables.nbytes == 0
+
+
+def test_a_selection_of_few_rows_does_not_hold_all_of_them() -> None:
+    table = star_localizations(10)
+    all_rows = ref(table)
+    selected = SelectedTables().of(view(table=table), Selection(photons="1e9:"))
+    del table
+    assert all_rows() is None
+    assert selected.info.frame_count == 50
 
 
 def test_a_deleted_acquisitions_tables_are_forgotten() -> None:

@@ -7,9 +7,16 @@ from collections.abc import AsyncGenerator
 
 from starlette.types import Message
 
+from cellstorm_server.patience import GuardExchanges
 from cellstorm_server.streamed import StreamedResponse
 
-SCOPE = {"type": "http", "asgi": {"spec_version": "2.3"}}  # as uvicorn has it
+SCOPE = {
+    "type": "http",
+    "method": "GET",
+    "path": "/",
+    "headers": [],
+    "asgi": {"spec_version": "2.3"},
+}  # as uvicorn has it
 
 
 class Source:
@@ -64,8 +71,7 @@ def test_a_client_that_takes_nothing_is_given_up() -> None:
     async def scenario() -> None:
         source, client = Source(), Client(takes=4)
         answer = StreamedResponse(source.pieces(), "text/plain")
-        answer.stalled_s = 0.01
-        await answer(SCOPE, client.receive, client.send)
+        await GuardExchanges(answer, answer_s=0.01)(SCOPE, client.receive, client.send)
         assert not source.is_open
         assert [message["type"] for message in client.taken] == ["http.response.start"] + ["http.response.body"] * 3
 
