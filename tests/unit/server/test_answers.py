@@ -28,10 +28,13 @@ def test_a_file_that_was_made_for_one_answer_goes_with_it(takes: int) -> None:
     def write(path: Path) -> None:
         path.write_bytes(bytes(2**20))
 
+    def is_there(answer: FileResponse) -> bool:
+        return Path(answer.path).exists()
+
     async def scenario() -> Path:
         answer = await made("table.csv", "text/csv", write)
         assert isinstance(answer, FileResponse)
-        assert Path(answer.path).exists()
+        assert is_there(answer)
         await GuardExchanges(answer, answer_s=0.05)(SCOPE, receive, send)
         return Path(answer.path).parent
 
