@@ -66,7 +66,8 @@ export class RecordControl {
     try {
       const stream = this.parts.stream();
       if (stream === null) throw new PageError("no_camera", texts.kept.noCamera);
-      await navigator.storage.persist(); // browsers may say no; the list of recordings tells
+      const storage = navigator.storage as StorageManager | undefined;
+      await storage?.persist(); // browsers may say no; the list of recordings tells
       store = await RecordingStore.open();
       const recorder = await this.#begin(stream, store);
       const awake = new AbortController();
@@ -108,6 +109,10 @@ export class RecordControl {
       if (camera !== null) await store.change(id, { camera });
       const link = element("a", { href: fragmentOf({ page: "recordings" }) }, texts.kept.toRecordings);
       this.#status.replaceChildren(`${texts.kept.recorded} `, link);
+    } catch (error) {
+      say(this.#status, "");
+      this.#problem.show(error);
+      if (!(error instanceof PageError)) throw error;
     } finally {
       store.close();
       this.#become({ state: "idle" });
