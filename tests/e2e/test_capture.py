@@ -46,7 +46,9 @@ KEEP_COURSE = """() => {
   const tell = () => course.push({state: main.dataset.capture, said: status.textContent});
   new MutationObserver(tell).observe(main, {attributes: true, childList: true, characterData: true, subtree: true});
 }"""
-BACK = "() => course.some(({state}, n) => state === 'filming' && course.slice(0, n).some((past) => past.state === 'away'))"
+BACK = (
+    "() => course.some(({state}, n) => state === 'filming' && course.slice(0, n).some((past) => past.state === 'away'))"
+)
 
 KEEP_TRACKS = """
 globalThis.tracks = [];
