@@ -66,8 +66,7 @@ export class RecordControl {
     try {
       const stream = this.parts.stream();
       if (stream === null) throw new PageError("no_camera", texts.kept.noCamera);
-      const storage = navigator.storage as StorageManager | undefined;
-      await storage?.persist(); // browsers may say no; the list of recordings tells
+      keepForGood();
       store = await RecordingStore.open();
       const recorder = await this.#begin(stream, store);
       const awake = new AbortController();
@@ -143,4 +142,10 @@ export class RecordControl {
         unreachable(state);
     }
   }
+}
+
+/** Browsers may say no, which the list of recordings tells; Firefox asks the person first, and filming waits for nobody. */
+function keepForGood(): void {
+  const storage = navigator.storage as StorageManager | undefined; // WebKit beyond Safari has none
+  storage?.persist().catch((error: unknown) => console.debug(messageOf(error)));
 }
