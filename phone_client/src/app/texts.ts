@@ -499,6 +499,7 @@ const english = {
     figures: "While filming",
     localizations: "Localizations",
     sent: "Sent",
+    localized: "Localized",
     lost: "Lost",
     damaged: "Damaged",
     missed: "Not sent",

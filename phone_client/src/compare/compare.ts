@@ -1,6 +1,7 @@
 /** Two results of a recording at the same place and scale: side by side, with a swipe, or as their difference; and in numbers. */
 import { button, element, say } from "../app/dom";
 import { fileName } from "../app/files";
+import { canFillScreen, toggleFullScreen } from "../app/full_screen";
 import { icon } from "../app/icons";
 import { type Notice, notice } from "../app/notice";
 import type { Page } from "../app/page";
@@ -111,9 +112,8 @@ class ComparePlace {
   }
 
   #header(): HTMLElement {
-    const full = button(icon("full"), { class: "quiet round", "aria-label": texts.fullScreen }, () =>
-      this.#fullScreen(),
-    );
+    const fullLook = { class: "quiet round", "aria-label": texts.fullScreen, hidden: !canFillScreen() };
+    const full = button(icon("full"), fullLook, () => toggleFullScreen(this.root));
     const help = button(icon("question"), { class: "quiet round keys", "aria-label": texts.viewer.keys }, () =>
       showKeys(compare.keyNames),
     );
@@ -165,7 +165,7 @@ class ComparePlace {
         nextColormap: () => this.#look.nextColormap(),
         invert: () => this.#look.invert(),
         space: () => this.#flick(),
-        fullScreen: () => void this.#fullScreen(),
+        fullScreen: () => void toggleFullScreen(this.root),
         savePicture: () => this.#download.click(),
         help: () => showKeys(compare.keyNames),
       },
@@ -243,11 +243,6 @@ class ComparePlace {
   #flick(): void {
     this.#choose("swipe");
     this.#divider.moveTo(this.#divider.share === 1 ? 0 : 1);
-  }
-
-  async #fullScreen(): Promise<void> {
-    if (document.fullscreenElement !== null) await document.exitFullscreen();
-    else await this.root.requestFullscreen?.();
   }
 }
 
