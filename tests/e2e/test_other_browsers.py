@@ -58,6 +58,26 @@ def test_every_place_is_shown_and_nothing_is_wrong(
     assert browser.complaints() == []
 
 
+def test_the_difference_of_the_same_is_lit_and_has_no_colour(
+    browser: OtherBrowser, page_service: LocalService, sample: str
+) -> None:
+    join(browser, page_service)
+    go(browser, f"compare/{sample}/{sample}", '.picture[data-which="2"] .stage[data-complete="true"]')
+    browser.run("document.querySelectorAll('.modes button')[2].click(); return null;")
+    go(browser, f"compare/{sample}/{sample}", ".difference")
+    wait_for(
+        browser,
+        """(() => {
+            const canvas = document.querySelector(".difference");
+            const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+            const places = Array.from({ length: data.length / 4 }, (_, place) => 4 * place);
+            const lit = places.filter((at) => data[at] > 100);
+            return lit.length > 1000 && lit.every((at) => Math.abs(data[at] - data[at + 2]) < 4);
+        })()""",
+    )
+    assert browser.complaints() == []
+
+
 def test_the_camera_is_cropped_and_measured(browser: OtherBrowser, page_service: LocalService) -> None:
     join(browser, page_service)
     go(browser, "record", '.gauge[data-gauge="focus"] strong:not(:empty)')

@@ -27,6 +27,7 @@ import "../viewer/viewer.css";
 import { CommonBrightness, type Index } from "./brightness";
 import { commonField } from "./common_field";
 import "./compare.css";
+import { Difference } from "./difference";
 import { type NumbersPanel, numbersPanel } from "./numbers_panel";
 import { Side } from "./side";
 
@@ -45,6 +46,7 @@ class ComparePlace {
   readonly #acquisitions: [Acquisition | null, Acquisition | null] = [null, null];
   readonly #brightness = new CommonBrightness((index) => this.#sides[index].stage.brighten());
   readonly #divider: Divider;
+  readonly #difference: Difference;
   readonly #numbers: NumbersPanel;
   readonly #look: ReturnType<typeof lookControls>;
   readonly #problem: Notice = notice();
@@ -73,6 +75,7 @@ class ComparePlace {
       return made;
     };
     this.#sides = [side(0), side(1)];
+    this.#difference = new Difference([this.#sides[0].stage, this.#sides[1].stage]);
     this.#names = [nameOf(0, ids[0]), nameOf(1, ids[1])];
     this.#divider = divider(
       compare.handle,
@@ -100,7 +103,15 @@ class ComparePlace {
     const scale = scaleBar();
     linked(first.stage, second.stage);
     first.stage.onMove((view) => scale.show(view));
-    this.#pair.append(first.root, second.root, this.#divider.root, legend(), this.#held, scale.root);
+    this.#pair.append(
+      this.#difference.root,
+      first.root,
+      second.root,
+      this.#divider.root,
+      legend(),
+      this.#held,
+      scale.root,
+    );
     this.#pair.append(zoomButtons(first.stage));
     const screen = element("div", { class: "viewer-screen" }, this.#tools(), this.#pair);
     const side = element("div", { class: "viewer-side" }, this.#numbers.root, this.#pictures());
@@ -234,6 +245,7 @@ class ComparePlace {
     const { look } = this.#preferences;
     const isDifference = this.#mode === "difference";
     this.#brightness.isCommon = this.#isCommon && !isDifference;
+    this.#difference.isShown = isDifference;
     for (const { stage } of this.#sides) {
       stage.look = isDifference ? { ...look, colormap: "gray", invert: false } : look;
     }
