@@ -123,15 +123,14 @@ async def _required(settings: Settings) -> x509.Certificate:
 
 
 def _html(page: str, **values: str) -> Response:
-    """A page that loads nothing: its one style sheet is within it, and allowed by its hash."""
+    """A page that loads nothing: its one style sheet is within it, and allowed by its hash; so is its (empty) icon."""
     folder = files("cellstorm_server") / "pages"
     style = (folder / "pages.css").read_text(encoding="utf-8")
     known = {key: escape(value) for key, value in values.items()}
     text = Template((folder / page).read_text(encoding="utf-8")).substitute(known, style=style)
     allowed = b64encode(sha256(style.encode()).digest()).decode()
-    policy = (
-        f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    )
+    loads = f"default-src 'none'; style-src 'sha256-{allowed}'; img-src data:"
+    policy = f"{loads}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     return HTMLResponse(text, headers={"Content-Security-Policy": policy})
 
 

@@ -165,6 +165,7 @@ def test_what_is_there_comes_as_one_answer_and_what_is_new_over_a_socket(
 ) -> None:
     page = screen.new_page()
     join(page, page_service, "watch", star)
+    page.goto("about:blank")  # a spectator of one is shown it as soon as he has joined
     sockets: list[str] = []
     page.on("websocket", lambda socket: sockets.append(socket.url))
     with page.expect_response(lambda response: response.url.partition("?")[0].endswith(f"/{star}/live")) as answer:

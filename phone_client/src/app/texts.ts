@@ -500,6 +500,7 @@ const english = {
     figures: "While filming",
     localizations: "Localizations",
     sent: "Sent",
+    localized: "Localized",
     lost: "Lost",
     damaged: "Damaged",
     missed: "Not sent",
@@ -529,7 +530,9 @@ const english = {
     noSession: "The server's answer names no session (no Location).",
     videoBlocked: "The video does not get through to the server. Are both in the same network?",
     cannotCrop: "This browser cannot crop its camera's video. Update it, or use Chrome or Safari.",
-    cannotSend: "This browser cannot send H.264 video. Try Chrome, Firefox or Safari, up to date.",
+    cannotSend:
+      "This browser cannot send H.264 video. Record on this device and upload that, or open the page in Chrome or Safari. " +
+      "Firefox fetches what it needs by itself, some minutes after it was installed: then reload this page.",
     noVideo: "The camera gives no video.",
     noCamera: "This device has no camera that the browser can use.",
     noCameraHere: "This browser gives no page a camera. Open the page in Chrome, Firefox or Safari.",
@@ -549,6 +552,7 @@ const english = {
       "The server cannot be reached. The upload goes on where it stopped when you press the button again.",
     noRecorder: "This browser records no video. Update it, or use Chrome or Safari.",
     recorderStopped: "The browser stopped recording. What was filmed until now is kept; start again.",
+    recordedNothing: "The browser recorded nothing. Film for longer than a second; else use Chrome or Safari.",
     recordingGone: "The recording was deleted while it was filmed.",
     storageFull: "This device's storage is full. What was filmed until now is kept; delete old recordings, then go on.",
   },

@@ -55,7 +55,7 @@ async function askForVideo(deviceId: string | null): Promise<MediaStream> {
   try {
     return await devices.getUserMedia({ audio: false, video: { ...fixed, ...which } });
   } catch (cause) {
-    const isGone = cause instanceof DOMException && ["OverconstrainedError", "NotFoundError"].includes(cause.name);
+    const isGone = ["OverconstrainedError", "NotFoundError"].includes(nameOf(cause));
     if (deviceId !== null && isGone) return await askForVideo(null);
     throw cameraError(cause);
   }
@@ -72,7 +72,7 @@ function mediaDevices(): MediaDevices {
 }
 
 function cameraError(cause: unknown): PageError {
-  const name = cause instanceof DOMException ? cause.name : "";
+  const name = nameOf(cause);
   switch (name) {
     case "NotAllowedError":
       return new PageError("camera_refused", texts.problems.cameraRefused, { cause });
@@ -85,4 +85,9 @@ function cameraError(cause: unknown): PageError {
     default:
       return new PageError("no_camera", texts.problems.cameraFails(name || String(cause)), { cause });
   }
+}
+
+/** WebKit's OverconstrainedError is no DOMException. */
+function nameOf(cause: unknown): string {
+  return typeof cause === "object" && cause !== null && "name" in cause ? String(cause.name) : "";
 }

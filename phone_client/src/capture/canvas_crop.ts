@@ -11,10 +11,11 @@ const INSET_EVERY_MS = 90;
 
 export class CanvasCrop implements CropEngine {
   readonly path = "canvas";
-  readonly track: CanvasCaptureMediaStreamTrack;
+  readonly track: MediaStreamTrack;
   readonly #video = document.createElement("video");
   readonly #canvas = document.createElement("canvas");
   readonly #context: CanvasRenderingContext2D;
+  readonly #emit: () => void;
   #square: Square = { x: 0, y: 0, side: 512 };
   #look: { x: number; y: number } | null = null;
   #pacer = new Pacer();
@@ -27,7 +28,7 @@ export class CanvasCrop implements CropEngine {
     if (context === null) throw new Error("this browser draws no canvas");
     this.#context = context;
     this.#canvas.width = this.#canvas.height = this.#square.side;
-    this.track = this.#canvas.captureStream(0).getVideoTracks()[0] as CanvasCaptureMediaStreamTrack;
+    [this.track, this.#emit] = captured(this.#canvas);
     this.#video.muted = true;
     this.#video.playsInline = true;
     this.#await();
@@ -72,7 +73,7 @@ export class CanvasCrop implements CropEngine {
     lumaOfPixels(picture.data, luma.data);
     makeGrey(picture.data, luma.data);
     this.#context.putImageData(picture, 0, 0);
-    this.track.requestFrame();
+    this.#emit();
     this.on({ kind: "counts", counts: this.#pacer.counts, cameraFps: this.#pacer.cameraFps, fidelity: "converted" });
     this.#show(luma, nowMs);
   }
@@ -86,6 +87,13 @@ export class CanvasCrop implements CropEngine {
     this.#isSampleWanted = false;
     this.on({ kind: "luma", luma });
   }
+}
+
+/** A canvas as a track, and what sends its picture: the standard has that at the track, Firefox at the stream. */
+function captured(canvas: HTMLCanvasElement): [MediaStreamTrack, () => void] {
+  const stream = canvas.captureStream(0) as MediaStream & Partial<Pick<CanvasCaptureMediaStreamTrack, "requestFrame">>;
+  const track = stream.getVideoTracks()[0] as CanvasCaptureMediaStreamTrack;
+  return [track, () => (stream.requestFrame === undefined ? track.requestFrame() : stream.requestFrame())];
 }
 
 /** The grey whose luma the encoder will find to be this one. */

@@ -17,7 +17,7 @@ import { driftsOf } from "./locks_view";
 import { type ResultView, resultView } from "./result_view";
 import { type RunView, runView } from "./run_view";
 import { type Tabs, tabs } from "./tabs";
-import { browserParts, publish } from "./whip";
+import { browserParts, h264Of, publish } from "./whip";
 import { Workbench } from "./workbench";
 
 const words = texts.capture;
@@ -37,6 +37,9 @@ class FilmPlace {
   readonly #tabs: Tabs = tabs();
   /** Of all but the camera. */
   readonly #problem = notice();
+  /** Why this browser cannot film live: told before an acquisition is made that it could send nothing to. */
+  readonly #unable = notice();
+  readonly #canSend = this.#checkSending();
   readonly #main = element("main", { class: "capture" });
   readonly #title = element("h1", {}, texts.film);
   readonly #state = element("span", { class: "state", role: "status" });
@@ -83,7 +86,13 @@ class FilmPlace {
       folds,
     );
     const foot = element("div", { class: "film-bar" }, this.#run.status, this.#press);
-    const notices = element("div", { class: "notices" }, this.#bench.trouble.root, this.#problem.root);
+    const notices = element(
+      "div",
+      { class: "notices" },
+      this.#unable.root,
+      this.#bench.trouble.root,
+      this.#problem.root,
+    );
     this.#main.append(this.#tabs.root, notices, side, foot);
     this.root.replaceChildren(bar({ page: "start" }, this.#title, this.#state), this.#main);
     signal.addEventListener("abort", () => this.#filming.leave(), { once: true });
@@ -94,6 +103,16 @@ class FilmPlace {
     this.#showCapture(this.#filming.capture);
     void this.#bench.desk.open();
     if (this.id !== null) this.#followResult(this.id);
+  }
+
+  #checkSending(): boolean {
+    try {
+      h264Of();
+      return true;
+    } catch (error) {
+      this.#unable.show(error);
+      return false;
+    }
   }
 
   #newFilming(): Filming {
@@ -176,8 +195,9 @@ class FilmPlace {
     const { state } = this.#filming.capture;
     const isOver = state === "idle" || state === "failed";
     const isFree = isOver && !this.#bench.record.isRecording;
+    const isReady = isFree && this.#canSend && this.#bench.desk.state.state === "open";
     this.#bench.fix(!isFree);
-    this.#press.disabled = state === "stopping" || (isOver && (!isFree || this.#bench.desk.state.state !== "open"));
+    this.#press.disabled = state === "stopping" || (isOver && !isReady);
   }
 
   #showCapture(capture: Capture): void {

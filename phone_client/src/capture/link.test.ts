@@ -1,5 +1,5 @@
 import { expect, test, vi } from "vitest";
-import { Reach, Silence, answers, hangUp, hears, impatient, stunOf } from "./link";
+import { Reach, Silence, answers, hangUp, hears, impatient, leaveOff, stunOf } from "./link";
 
 test("two seconds without a byte are doubtful, four are the end, one byte mends all", () => {
   const silence = new Silence(0);
@@ -125,4 +125,14 @@ test("a connection that is hung up on is over at once, and nothing more is heard
   expect(heard).toEqual(["close"]);
   expect(socket.isClosed).toBe(true);
   expect(socket.onmessage).toBeNull();
+});
+
+test("who leaves before a connection is open goes at once, and closes it when it is", () => {
+  const socket = Object.assign(new EventTarget(), { readyState: 0, onmessage: null, close: vi.fn() });
+  const onClose = vi.fn();
+  socket.addEventListener("close", onClose);
+  leaveOff(socket as unknown as WebSocket);
+  expect([onClose.mock.calls.length, socket.close.mock.calls.length]).toEqual([1, 0]);
+  socket.dispatchEvent(new Event("open"));
+  expect(socket.close).toHaveBeenCalledOnce();
 });

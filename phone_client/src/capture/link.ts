@@ -141,3 +141,14 @@ export function hangUp(socket: WebSocket): void {
   socket.close();
   socket.dispatchEvent(new Event("close"));
 }
+
+/** Likewise, where no other waits behind it: of one that is closed before it is open, browsers complain in their console. */
+export function leaveOff(socket: WebSocket): void {
+  if (socket.readyState !== CONNECTING) {
+    hangUp(socket);
+    return;
+  }
+  socket.onmessage = null;
+  socket.addEventListener("open", () => socket.close(), { once: true });
+  socket.dispatchEvent(new Event("close"));
+}

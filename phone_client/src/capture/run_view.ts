@@ -164,6 +164,7 @@ function figuresOf(
   return [
     { key: "localizations", label: words.localizations, value: known(acquisition?.localizations, count) },
     { key: "sent", label: words.sent, value: known(stats?.framesSent, count) },
+    { key: "localized", label: words.localized, value: known(acquisition?.frames_processed, count) },
     warning("lost", words.lost, acquisition?.frames_lost),
     warning("damaged", words.damaged, acquisition?.frames_damaged),
     warning("missed", words.missed, filming.totals.framesMissed),

@@ -54,11 +54,23 @@ export function browserParts(reach: Reach): WhipParts {
   return {
     // On a local network a STUN server only costs time; the gateway has an address that the phone reaches.
     createPeer: () => new RTCPeerConnection({ iceServers: [], bundlePolicy: "max-bundle" }),
-    codecs: () => RTCRtpSender.getCapabilities("video")?.codecs ?? [],
+    codecs: sendable,
     send: (input, init) => fetch(input, init),
     reach,
     nowMs: () => performance.now(),
   };
+}
+
+/** Empty where a browser was built without WebRTC. */
+function sendable(): readonly RTCRtpCodec[] {
+  return typeof RTCRtpSender === "undefined" ? [] : (RTCRtpSender.getCapabilities("video")?.codecs ?? []);
+}
+
+/** What the gateway takes, of what a browser can encode; refused in words where there is none. */
+export function h264Of(codecs: readonly RTCRtpCodec[] = sendable()): RTCRtpCodec[] {
+  const found = codecs.filter((codec) => codec.mimeType.toLowerCase() === "video/h264");
+  if (found.length === 0) throw new PageError("no_codec", texts.problems.cannotSend);
+  return found;
 }
 
 /** Resolves once video flows. */
@@ -100,12 +112,9 @@ async function offerVideo(
   isReady: boolean,
   codecs: readonly RTCRtpCodec[],
 ): Promise<RTCRtpSender> {
-  const h264 = codecs.filter((codec) => codec.mimeType.toLowerCase() === "video/h264");
+  const h264 = h264Of(codecs);
   const retransmission = codecs.filter((codec) => codec.mimeType.toLowerCase() === "video/rtx");
   const track = videoOf(stream);
-  if (h264.length === 0) {
-    throw new PageError("no_codec", texts.problems.cannotSend);
-  }
   // No contentHint: "detail" makes Chromium send 190 kbit/s whatever is asked for.
   const sendEncodings = [{ scaleResolutionDownBy: 1 }];
   const transceiver = peer.addTransceiver(isReady ? track : "video", {

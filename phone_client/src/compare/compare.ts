@@ -1,6 +1,7 @@
 /** Two results of a recording at the same place and scale: side by side, with a swipe, or as their difference; and in numbers. */
 import { button, element, say } from "../app/dom";
 import { fileName } from "../app/files";
+import { canFillScreen, toggleFullScreen } from "../app/full_screen";
 import { icon } from "../app/icons";
 import { type Notice, notice } from "../app/notice";
 import type { Page } from "../app/page";
@@ -26,6 +27,7 @@ import "../viewer/viewer.css";
 import { CommonBrightness, type Index } from "./brightness";
 import { commonField } from "./common_field";
 import "./compare.css";
+import { Difference } from "./difference";
 import { type NumbersPanel, numbersPanel } from "./numbers_panel";
 import { Side } from "./side";
 
@@ -44,6 +46,7 @@ class ComparePlace {
   readonly #acquisitions: [Acquisition | null, Acquisition | null] = [null, null];
   readonly #brightness = new CommonBrightness((index) => this.#sides[index].stage.brighten());
   readonly #divider: Divider;
+  readonly #difference: Difference;
   readonly #numbers: NumbersPanel;
   readonly #look: ReturnType<typeof lookControls>;
   readonly #problem: Notice = notice();
@@ -72,6 +75,7 @@ class ComparePlace {
       return made;
     };
     this.#sides = [side(0), side(1)];
+    this.#difference = new Difference([this.#sides[0].stage, this.#sides[1].stage]);
     this.#names = [nameOf(0, ids[0]), nameOf(1, ids[1])];
     this.#divider = divider(
       compare.handle,
@@ -99,7 +103,15 @@ class ComparePlace {
     const scale = scaleBar();
     linked(first.stage, second.stage);
     first.stage.onMove((view) => scale.show(view));
-    this.#pair.append(first.root, second.root, this.#divider.root, legend(), this.#held, scale.root);
+    this.#pair.append(
+      this.#difference.root,
+      first.root,
+      second.root,
+      this.#divider.root,
+      legend(),
+      this.#held,
+      scale.root,
+    );
     this.#pair.append(zoomButtons(first.stage));
     const screen = element("div", { class: "viewer-screen" }, this.#tools(), this.#pair);
     const side = element("div", { class: "viewer-side" }, this.#numbers.root, this.#pictures());
@@ -111,9 +123,8 @@ class ComparePlace {
   }
 
   #header(): HTMLElement {
-    const full = button(icon("full"), { class: "quiet round", "aria-label": texts.fullScreen }, () =>
-      this.#fullScreen(),
-    );
+    const fullLook = { class: "quiet round", "aria-label": texts.fullScreen, hidden: !canFillScreen() };
+    const full = button(icon("full"), fullLook, () => toggleFullScreen(this.root));
     const help = button(icon("question"), { class: "quiet round keys", "aria-label": texts.viewer.keys }, () =>
       showKeys(compare.keyNames),
     );
@@ -165,7 +176,7 @@ class ComparePlace {
         nextColormap: () => this.#look.nextColormap(),
         invert: () => this.#look.invert(),
         space: () => this.#flick(),
-        fullScreen: () => void this.#fullScreen(),
+        fullScreen: () => void toggleFullScreen(this.root),
         savePicture: () => this.#download.click(),
         help: () => showKeys(compare.keyNames),
       },
@@ -234,6 +245,7 @@ class ComparePlace {
     const { look } = this.#preferences;
     const isDifference = this.#mode === "difference";
     this.#brightness.isCommon = this.#isCommon && !isDifference;
+    this.#difference.isShown = isDifference;
     for (const { stage } of this.#sides) {
       stage.look = isDifference ? { ...look, colormap: "gray", invert: false } : look;
     }
@@ -243,11 +255,6 @@ class ComparePlace {
   #flick(): void {
     this.#choose("swipe");
     this.#divider.moveTo(this.#divider.share === 1 ? 0 : 1);
-  }
-
-  async #fullScreen(): Promise<void> {
-    if (document.fullscreenElement !== null) await document.exitFullscreen();
-    else await this.root.requestFullscreen?.();
   }
 }
 

@@ -7,7 +7,7 @@ import type { Api } from "../app/api";
 import { backoffMs, sleep } from "../app/backoff";
 import { PageError } from "../app/errors";
 import { texts } from "../app/texts";
-import { hangUp, impatient } from "../capture/link";
+import { hangUp, impatient, leaveOff } from "../capture/link";
 import type { Acquisition, Closing, Opening } from "../generated/models";
 import { Unframer } from "./framing";
 import { type BinaryMessage, type TextMessage, columnsAreKnown, decode, decodeBinary, decodeText } from "./messages";
@@ -221,6 +221,7 @@ function listen(
   return new Promise((resolve) => {
     let ending: Ending = { by: "loss", hadOpening: false };
     const leave = () => hangUp(socket);
+    const part = () => leaveOff(socket);
     const over = new AbortController();
     const hear = watchOver(parts, leave, over.signal);
     socket.binaryType = "arraybuffer";
@@ -247,11 +248,11 @@ function listen(
       on({ type: "progress", acquisition: message.acquisition });
     };
     socket.onclose = () => {
-      signal.removeEventListener("abort", leave);
+      signal.removeEventListener("abort", part);
       over.abort();
       resolve(ending);
     };
-    signal.addEventListener("abort", leave, { once: true });
-    if (signal.aborted) leave();
+    signal.addEventListener("abort", part, { once: true });
+    if (signal.aborted) part();
   });
 }

@@ -66,7 +66,7 @@ export class RecordControl {
     try {
       const stream = this.parts.stream();
       if (stream === null) throw new PageError("no_camera", texts.kept.noCamera);
-      await navigator.storage.persist(); // browsers may say no; the list of recordings tells
+      keepForGood();
       store = await RecordingStore.open();
       const recorder = await this.#begin(stream, store);
       const awake = new AbortController();
@@ -108,6 +108,10 @@ export class RecordControl {
       if (camera !== null) await store.change(id, { camera });
       const link = element("a", { href: fragmentOf({ page: "recordings" }) }, texts.kept.toRecordings);
       this.#status.replaceChildren(`${texts.kept.recorded} `, link);
+    } catch (error) {
+      say(this.#status, "");
+      this.#problem.show(error);
+      if (!(error instanceof PageError)) throw error;
     } finally {
       store.close();
       this.#become({ state: "idle" });
@@ -138,4 +142,10 @@ export class RecordControl {
         unreachable(state);
     }
   }
+}
+
+/** Browsers may say no, which the list of recordings tells; Firefox asks the person first, and filming waits for nobody. */
+function keepForGood(): void {
+  const storage = navigator.storage as StorageManager | undefined; // WebKit beyond Safari has none
+  storage?.persist().catch((error: unknown) => console.debug(messageOf(error)));
 }

@@ -108,10 +108,17 @@ test("a recorder that stops by itself is told, and what it filmed is kept", asyn
 });
 
 test("a recording that is ended by its button has no problem", async () => {
-  const { ends, recording } = await begun();
+  const { ends, recorder, recording } = await begun();
+  recorder.give("a");
   await recording.stop();
   await settled();
   expect(ends).toEqual([]);
+});
+
+test("of a recorder that wrote nothing, nothing is kept, and that is said", async () => {
+  const { store, recording } = await begun();
+  await expect(recording.stop()).rejects.toMatchObject({ reason: "refused" });
+  expect(store.begun).toEqual([]);
 });
 
 test("a recorder that does not start leaves nothing behind", async () => {

@@ -104,12 +104,16 @@ export class Recorder {
     return made;
   }
 
-  /** Ends it; resolves when the last piece is kept. */
+  /** Ends it; resolves when the last piece is kept. Browsers there are whose recorder writes nothing, and says nothing. */
   async stop(): Promise<Recording> {
     this.#isAskedToStop = true;
     if (this.parts.recorder.state !== "inactive") this.parts.recorder.stop();
     await this.#stopped;
     await this.#writing;
+    if (this.#recording.bytes === 0) {
+      await this.parts.store.delete(this.#recording.id);
+      throw new PageError("refused", texts.problems.recordedNothing, { cause: this.#problem });
+    }
     return this.#recording;
   }
 

@@ -63,7 +63,9 @@ async function comeBackWhenKnown(page: Page, signal: AbortSignal): Promise<void>
 
 /** Browsers may delete what a page keeps, unless it has asked them not to. */
 async function showRoom(room: HTMLElement): Promise<void> {
-  const { usage = 0, quota = 0 } = await navigator.storage.estimate();
-  const isSafe = await navigator.storage.persisted();
+  const storage = navigator.storage as StorageManager | undefined;
+  if (storage === undefined) return; // in WebKit beyond Safari
+  const { usage = 0, quota = 0 } = await storage.estimate();
+  const isSafe = await storage.persisted();
   room.replaceChildren(texts.kept.room(size(usage), size(quota)), isSafe ? "" : ` ${texts.kept.mayVanish}`);
 }

@@ -9,7 +9,7 @@ import { frame } from "../app/shell";
 import { texts } from "../app/texts";
 import { type Capture, Filming } from "../capture/filming";
 import { Reach, waysTo } from "../capture/link";
-import { browserParts, publish } from "../capture/whip";
+import { browserParts, h264Of, publish } from "../capture/whip";
 import { type Player, openPlayer } from "./player";
 import "./sample.css";
 
@@ -40,6 +40,7 @@ export function show(root: HTMLElement, page: Page, _place: Place, signal: Abort
 
 /** Shows the viewer of a new acquisition, and sends the recording to it. */
 async function play(root: HTMLElement, page: Page, signal: AbortSignal): Promise<void> {
+  h264Of(); // before an acquisition is made that nothing will be sent to
   const [player, viewer] = await Promise.all([openPlayer(RECORDING, signal), MODULES.view()]);
   signal.throwIfAborted(); // another place is on the screen by now
   const { id } = await page.api.create({ name: texts.samplePage.name, pixel_size_nm: PIXEL_SIZE_NM });

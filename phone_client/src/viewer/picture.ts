@@ -19,6 +19,14 @@ export async function pictureOf(stage: Stage): Promise<Blob | null> {
   if (context === null) throw new Error("this browser draws no canvas");
   context.fillStyle = stage.look.invert ? "white" : "black";
   context.fillRect(0, 0, canvas.width, canvas.height);
+  drawImages(context, stage);
+  drawScaleBar(context, view.widthPx * view.nmPerPx, view.nmPerPx / ratio, ratio, stage.look.invert);
+  return await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
+}
+
+/** What a stage shows, without what lies over it, in the screen's own pixels. */
+export function drawImages(context: CanvasRenderingContext2D, { view, scene, pixelRatio: ratio }: Stage): void {
+  if (view === null || scene === null) return;
   for (const { grid, canvas: image } of scene.paintings) {
     const [x, y] = toScreen(view, grid.left * grid.pixelNm, grid.top * grid.pixelNm);
     const scale = (grid.pixelNm / view.nmPerPx) * ratio;
@@ -27,8 +35,6 @@ export async function pictureOf(stage: Stage): Promise<Blob | null> {
     const [left, top] = [x * ratio, y * ratio].map((place) => (isExact ? Math.round(place) : place));
     context.drawImage(image, left!, top!, grid.width * scale, grid.height * scale);
   }
-  drawScaleBar(context, view.widthPx * view.nmPerPx, view.nmPerPx / ratio, ratio, stage.look.invert);
-  return await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
 }
 
 function drawScaleBar(

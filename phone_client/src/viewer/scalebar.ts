@@ -20,13 +20,14 @@ export function lengthLabel(lengthNm: number): string {
 export function scaleBar(): { root: HTMLElement; show: (view: View) => void } {
   const label = element("span", { class: "scale-label" });
   const bar = element("div", { class: "scale-bar" });
-  const root = element("div", { class: "scale" }, label, bar);
+  const root = element("div", { class: "scale", hidden: true }, label, bar); // until there is a view
   return {
     root,
     show: (view) => {
       const lengthNm = scaleBarNm(view.widthPx * view.nmPerPx);
       bar.style.width = `${lengthNm / view.nmPerPx}px`;
       say(label, lengthLabel(lengthNm));
+      root.hidden = false;
     },
   };
 }

@@ -2,6 +2,7 @@
 import { button, element, say } from "../app/dom";
 import { messageOf, unreachable } from "../app/errors";
 import { fileName, saveAs } from "../app/files";
+import { canFillScreen, toggleFullScreen } from "../app/full_screen";
 import { icon } from "../app/icons";
 import { type Notice, notice } from "../app/notice";
 import type { Page } from "../app/page";
@@ -91,9 +92,8 @@ class ViewerPlace {
   }
 
   begin(): void {
-    const full = button(icon("full"), { class: "quiet round", "aria-label": texts.fullScreen }, () =>
-      this.#fullScreen(),
-    );
+    const fullLook = { class: "quiet round", "aria-label": texts.fullScreen, hidden: !canFillScreen() };
+    const full = button(icon("full"), fullLook, () => toggleFullScreen(this.root));
     const help = button(icon("question"), { class: "quiet round keys", "aria-label": viewer.keys }, () =>
       showKeys(viewer.keyNames),
     );
@@ -135,7 +135,7 @@ class ViewerPlace {
         nextColormap: () => this.#display.nextColormap(),
         invert: () => this.#display.invert(),
         space: () => this.#time.toggle(),
-        fullScreen: () => void this.#fullScreen(),
+        fullScreen: () => void toggleFullScreen(this.root),
         savePicture: () => void this.#savePicture(),
         help: () => showKeys(viewer.keyNames),
       },
@@ -302,10 +302,5 @@ class ViewerPlace {
   async #savePicture(): Promise<void> {
     const png = await pictureOf(this.#image.stage);
     if (png !== null) saveAs(png, fileName(this.#acquisition?.settings.name ?? this.id, "png"));
-  }
-
-  async #fullScreen(): Promise<void> {
-    if (document.fullscreenElement !== null) await document.exitFullscreen();
-    else await this.root.requestFullscreen?.();
   }
 }

@@ -2,6 +2,7 @@
 import { sleep } from "../app/backoff";
 import { button, element, say } from "../app/dom";
 import { type Entry, keepEntries } from "../app/entries";
+import { canFillScreen, toggleFullScreen } from "../app/full_screen";
 import { icon } from "../app/icons";
 import { notice } from "../app/notice";
 import type { Page } from "../app/page";
@@ -118,10 +119,7 @@ function shareButton(page: Page): HTMLElement {
 /** Without the bar and the places: what hangs on the wall alone. */
 function fullScreenButton(main: HTMLElement, signal: AbortSignal): HTMLElement {
   const words = element("span", {}, texts.fullScreen);
-  const press = button(icon("full"), { hidden: !document.fullscreenEnabled }, async () => {
-    if (document.fullscreenElement === null) await main.requestFullscreen();
-    else await document.exitFullscreen();
-  });
+  const press = button(icon("full"), { hidden: !canFillScreen() }, () => toggleFullScreen(main));
   press.append(words);
   document.addEventListener(
     "fullscreenchange",

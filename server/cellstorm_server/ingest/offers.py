@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
 from cellstorm.errors import InvalidOffer, NoUsableCodec
@@ -12,6 +13,15 @@ from cellstorm.errors import InvalidOffer, NoUsableCodec
 MAX_OFFER_BYTES: Final = 64 * 1024
 MAX_CANDIDATES: Final = 16
 _H264: Final = re.compile(r"^a=rtpmap:(\d+) H264/90000\s*$", re.IGNORECASE | re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Bitrates:
+    """That a sender is to begin with, and to stay between."""
+
+    start_kbps: int
+    minimum_kbps: int
+    maximum_kbps: int
 
 
 def check_offer(offer: str) -> None:
@@ -55,14 +65,13 @@ def filter_candidates(offer: str, client: str, own_addresses: Collection[str]) -
     return "\r\n".join(lines) + "\r\n"
 
 
-def with_bitrates(answer: str, start_kbps: int, minimum_kbps: int, maximum_kbps: int) -> str:
+def with_bitrates(answer: str, bitrates: Bitrates) -> str:
     """The answer with bitrates in the parameters of its H.264, which Chromium heeds.
 
     Without them it begins at 300 kbit/s and takes some twenty seconds to reach a rate at which spots survive.
     """
-    rates = (
-        f"x-google-start-bitrate={start_kbps};x-google-min-bitrate={minimum_kbps};x-google-max-bitrate={maximum_kbps}"
-    )
+    least, most = bitrates.minimum_kbps, bitrates.maximum_kbps
+    rates = f"x-google-start-bitrate={bitrates.start_kbps};x-google-min-bitrate={least};x-google-max-bitrate={most}"
     for payload_type in _H264.findall(answer):
         answer = re.sub(rf"^(a=fmtp:{payload_type} [^\r\n]*)", rf"\1;{rates}", answer, flags=re.MULTILINE)
     return answer

@@ -16,6 +16,7 @@ from cellstorm.errors import InvalidOffer, NoUsableCodec
 from cellstorm.settings import Settings
 from cellstorm_server.ingest import aiortc_seam, offers
 from cellstorm_server.ingest.assembly import EncodedFrame
+from cellstorm_server.ingest.offers import Bitrates
 
 
 class Peer:
@@ -23,7 +24,7 @@ class Peer:
 
     def __init__(self, settings: Settings) -> None:
         aiortc_seam.install()
-        self._settings = settings
+        self._bitrates = Bitrates(settings.start_bitrate_kbps, settings.min_bitrate_kbps, settings.max_bitrate_kbps)
         # Without STUN servers: in a laboratory's network their look-ups only cost seconds.
         self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._track: asyncio.Future[MediaStreamTrack] = asyncio.get_running_loop().create_future()
@@ -48,6 +49,7 @@ class Peer:
         transceiver = self._connection.addTransceiver("video", direction="recvonly")
         transceiver.setCodecPreferences(_h264_capabilities())
         self._receiver = transceiver.receiver
+        aiortc_seam.ask_for(self._bitrates, transceiver.receiver)
         try:
             await self._connection.setRemoteDescription(RTCSessionDescription(filtered, "offer"))
             await self._connection.setLocalDescription(await self._connection.createAnswer())
@@ -67,13 +69,7 @@ class Peer:
         ) as error:
             # aiortc's parser knows no error of its own.
             raise InvalidOffer("the offer cannot be understood; send the SDP that createOffer() made") from error
-        settings = self._settings
-        return offers.with_bitrates(
-            self._connection.localDescription.sdp,
-            settings.start_bitrate_kbps,
-            settings.min_bitrate_kbps,
-            settings.max_bitrate_kbps,
-        )
+        return offers.with_bitrates(self._connection.localDescription.sdp, self._bitrates)
 
     async def frames(self) -> AsyncIterator[EncodedFrame]:
         """Access units in their order, until the connection ends."""

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from cellstorm.errors import InvalidOffer, NoUsableCodec
-from cellstorm_server.ingest.offers import MAX_CANDIDATES, check_offer, filter_candidates, with_bitrates
+from cellstorm_server.ingest.offers import MAX_CANDIDATES, Bitrates, check_offer, filter_candidates, with_bitrates
 
 OFFER = "\r\n".join(
     [
@@ -55,7 +55,7 @@ def test_the_end_of_candidates_is_left_open() -> None:
 
 
 def test_bitrates_stand_with_h264_alone() -> None:
-    answer = with_bitrates(OFFER, 4000, 2000, 8000)
+    answer = with_bitrates(OFFER, Bitrates(4000, 2000, 8000))
     assert (
         "a=fmtp:96 packetization-mode=1;profile-level-id=42e01f;"
         "x-google-start-bitrate=4000;x-google-min-bitrate=2000;x-google-max-bitrate=8000\r\n"
