@@ -47,7 +47,8 @@ clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the 
 Speiser et al. 2021).
 Afterwards each stated uncertainty was
 taken to the power {power:.2f} (in units of {unit} pixels) and multiplied by {factor:.2f}, which makes it true for the middle one of
-72 clips that training never saw, and a tenth larger than that, for caution.
+72 clips that training never saw, and a tenth larger than that, for caution; likewise {shift:+.2f} was added to the logits of
+all probabilities, with which in the middle clip they sum to what is there.
 
 {minutes:.1f} {kind} minutes, {step} steps of {batch} windows, on {machine}; seed {seed}; {beginning};
 validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{options}`.
@@ -100,6 +101,7 @@ def write_card(
         machine=reached["machine"],
         factor=calibration.factor,
         power=1.0 + calibration.power,
+        shift=calibration.shift,
         unit=SIGMA_UNIT_PX,
         tolerance=DEFAULT_TOLERANCE_NM,
         milliseconds=milliseconds_per_frame(generator),

@@ -76,9 +76,12 @@ class EmitterNet(nn.Module):
         self.decode_1 = nn.Sequential(*_conv(one, one), *_conv(one, one))
         self.head = nn.Sequential(*_conv(one, one))
         self.read = nn.Conv2d(one, _RAW_CHANNELS, 1)
+        self.logit_shift: Tensor
+        """Of the probability's logit. As the next two, which are for the sigmas of positions, it is set by calibration, after
+        training, and not part of a checkpoint."""
         self.sigma_factor: Tensor
         self.sigma_power: Tensor
-        """On the stated sigmas of positions: set by calibration, after training. Not part of a checkpoint."""
+        self.register_buffer("logit_shift", torch.zeros(()), persistent=False)
         self.register_buffer("sigma_factor", torch.ones(()), persistent=False)
         self.register_buffer("sigma_power", torch.zeros(()), persistent=False)
         _start(self)
@@ -95,7 +98,7 @@ class EmitterNet(nn.Module):
         features = self._unet(torch.cat([above / scale, torch.log(scale).expand_as(local)], dim=1))
         with torch.autocast(windows.device.type, enabled=False):  # eight bits of mantissa would show in the positions
             raw = self.read(features.float())
-        return _read_channels(raw, local[:, 0], scale[:, 0], self._true_sigma)
+        return _read_channels(raw, local[:, 0], scale[:, 0], self.logit_shift, self._true_sigma)
 
     def _true_sigma(self, raw: Tensor) -> Tensor:
         sigma = _sigma(raw)
@@ -142,16 +145,20 @@ def _local_mean(windows: Tensor) -> Tensor:
 def _noise_scale(windows: Tensor) -> Tensor:
     """(batch, 1, 1, 1) counts: a typical difference of neighbouring pixels.
 
-    The squared mean of square roots: the few large differences that emitters make count for little.
+    The squared mean of square roots: the few large differences that emitters make count for little. The mean is taken axis
+    by axis, since ONNX Runtime sums whatever it is asked for one by one, and of a large frame loses four digits.
     """
     steps = torch.abs(windows[..., 1:] - windows[..., :-1])
-    typical = torch.sqrt(steps + 1e-3).mean(dim=(1, 2, 3), keepdim=True) ** 2
-    return torch.clamp(typical, min=_MIN_SCALE_COUNTS)
+    rows = torch.sqrt(steps + 1e-3).mean(dim=3, keepdim=True)
+    typical = rows.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True)
+    return torch.clamp(typical**2, min=_MIN_SCALE_COUNTS)
 
 
-def _read_channels(raw: Tensor, local: Tensor, scale: Tensor, true_sigma: Callable[[Tensor], Tensor]) -> Emitters:
+def _read_channels(
+    raw: Tensor, local: Tensor, scale: Tensor, logit_shift: Tensor, true_sigma: Callable[[Tensor], Tensor]
+) -> Emitters:
     return Emitters(
-        logit=raw[:, 0],
+        logit=raw[:, 0] + logit_shift,
         dx=_REACH_PX * torch.tanh(raw[:, 1]),
         dy=_REACH_PX * torch.tanh(raw[:, 2]),
         log_signal=torch.clamp(_LOG_SIGNAL_START + raw[:, 3], -4.0, 14.0),
