@@ -54,18 +54,18 @@ all probabilities, with which in the middle clip they sum to what is there.
 validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{options}`.
 
 ## Measured
-Optimal matching within {tolerance:.0f} nm. {milliseconds:.1f} ms of processor time for a frame of 128x128 pixels, on one core.
+Optimal matching within {tolerance:.0f} nm; each video as one chunk. Served in chunks, which end a second apart where key frames do, the
+faintest lose some hundredths (`docs/evaluation`). {milliseconds:.1f} ms of processor time for a frame of 128x128 pixels, on one core.
 
 {tables}
 ## Limits
-Trained on simulations and on x264 alone. At 100 photons it finds less than two thirds of the molecules at CRF 18 and a third
-at phone bitrates; where spots overlap within about two pixels they are taken for one. What is reported depends on what 32
-frames show together (`docs/decisions/0013-a-chunk-tells-how-likely-its-molecules-are.md`): a faint molecule is left out
-where hardly another one shines, and kept in a crowd. Below 150 photons in compressed video the photons of those it does find
-are too many. The share of errors within the stated sigma is 0.57 to 0.76 on the videos above from 100 photons up (0.68 would
-be true); it is lowest where spots overlap and are hard-compressed. Spots narrower than 0.95 or wider than 2.6 pixels, a
-phone's temporal denoising, and anything that is not a spot (fiducials that never blink, dust, a barcode), are outside its
-training.
+Trained on simulations and on x264 alone. At 100 photons it finds three quarters of the molecules at CRF 18, under a half at
+phone bitrates and hardly any at CRF 28; two spots within about two pixels are often taken for one. What is reported depends on
+what 32 frames show together (`docs/decisions/0013-a-chunk-tells-how-likely-its-molecules-are.md`): a faint molecule is left out
+where hardly another one shines, and kept in a crowd. At 50 photons the photons of those it does find are too many. The share of
+errors within the stated sigma is 0.58 to 0.81 on the videos above from 100 photons up (0.68 would be true); it is lowest where
+spots overlap and are hard-compressed. Spots narrower than 0.95 or wider than 2.6 pixels, a phone's temporal denoising, and
+anything that is not a spot (fiducials that never blink, dust, a barcode), are outside its training.
 """
 
 

@@ -22,6 +22,7 @@ from cellstorm.readout import read_out
 from cellstorm.scoring import CARE_ON, DEFAULT_TOLERANCE_NM, TRUTH, Truth, matches
 from cellstorm_models.adversarial.unet import SIZE_MULTIPLE, FrameNet
 from cellstorm_models.clips import WindowBatch
+from cellstorm_models.evaluation.metrics import efficiency
 
 THRESHOLDS: Final = {"map": 0.3, "frames": 0.1}
 """Of a map: the paper's share of the frame's maximum. Of a clean frame: far below what the camera's noise, which is gone,
@@ -44,6 +45,11 @@ class Reading:
     jaccard: float = 0.0
     detection_precision: float = 0.0
     recall: float = 0.0
+
+    @property
+    def efficiency(self) -> float:
+        """Of detection and precision together: the challenge's, for pixels of 100 nm."""
+        return efficiency(self.jaccard, float(np.sqrt(2.0)) * self.precision_px * _PIXEL_SIZE_NM)
 
 
 def describe(net: FrameNet, reading: Reading, *, name: str, version: str, sha256: str) -> GeneratorSpec:

@@ -140,8 +140,8 @@ class Trainer:
             recall=reading.recall,
             precision_px=reading.precision_px,
         )
-        improved = reading.jaccard > self.best
-        self.best = max(self.best, reading.jaccard)
+        improved = reading.efficiency > self.best
+        self.best = max(self.best, reading.efficiency)
         LOG.write(folder, astuple(evaluation))
         if improved:
             _save(folder / BEST, {"generator": self.net.state_dict(), **self._progress()})

@@ -152,8 +152,10 @@ def _local_mean(counts: Tensor) -> Tensor:
 def _noise_scale(counts: Tensor) -> Tensor:
     """(batch, 1, 1, 1) counts: a typical difference of neighbouring pixels.
 
-    The squared mean of square roots: the few large differences that emitters make count for little.
+    The squared mean of square roots: the few large differences that emitters make count for little. Axis by axis, as in
+    networks.py.
     """
     steps = torch.abs(counts[..., 1:] - counts[..., :-1])
-    typical = torch.sqrt(steps + 1e-3).mean(dim=(1, 2, 3), keepdim=True) ** 2
-    return torch.clamp(typical, min=_LEAST_SCALE_COUNTS)
+    rows = torch.sqrt(steps + 1e-3).mean(dim=3, keepdim=True)
+    typical = rows.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True)
+    return torch.clamp(typical**2, min=_LEAST_SCALE_COUNTS)
