@@ -40,7 +40,7 @@ rate {learning_rate:g}, beta {beta:g}. It sees one frame, and normalises it by i
 ## Training
 Simulated recordings alone, most of them through H.264, {clips}; every clip is fresh. {step} steps of
 {batch} windows of {side_px}x{side_px} pixels, {minutes:.0f} minutes on {machine}; seed {seed}. To repeat:
-`cellstorm train --generator {generator} --out RUN --steps {steps} --batch {batch} --seed {seed}`.
+`cellstorm train --generator {generator} --out RUN --steps {steps} --batch {batch} --side {side_px} --seed {seed}`.
 
 ## Measured
 On {windows} windows of clips that it never saw, drawn as those it was trained on, matched within 200 nm:
