@@ -40,17 +40,6 @@ _OTHER_CODECS: Final = {
     "libx265": {"crf": "24", "preset": "fast", "x265-params": "pools=1:frame-threads=1:log-level=none"},
     "libvpx-vp9": {"crf": "24", "b": "0"},
 }
-_COLUMNS: Final = (
-    "program",
-    "video",
-    "jaccard_200",
-    "precision_200",
-    "recall_200",
-    "rmse_200_nm",
-    "localizations",
-    "near_200",
-    "mean_distance_nm",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +209,11 @@ def picasso(folder: Path) -> None:
 def score_picasso(folder: Path) -> None:
     """For each video and method the threshold with the best Jaccard, which takes the truth to find."""
     from cellstorm.scoring import read_truth
+    from cellstorm_models.evaluation.peers import COLUMNS
 
     with (folder / "peers.csv").open("w", newline="", encoding="utf-8") as target:
         rows = csv.writer(target)
-        rows.writerow(_COLUMNS)
+        rows.writerow(COLUMNS)
         for video in sorted(folder.glob("*.mp4")):
             truth = read_truth(video.with_suffix(".csv"))
             for method in ("gausslq", "gaussmle"):

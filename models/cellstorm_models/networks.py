@@ -1,7 +1,6 @@
 """The generator: from a window of frames in counts to emitters, at camera resolution.
 
-A small U-Net of three levels. Normalisation is part of it and looks at one window alone: what is above the local mean is
-divided by a scale of that window's noise, so that 8-bit phones and 16-bit cameras look alike. There is no batch
+A small U-Net of three levels. Normalisation is part of it and looks at one window alone (normalisation.py). There is no batch
 normalisation, hence a frame's result never depends on its neighbours in the batch.
 """
 
@@ -15,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from cellstorm_models.normalisation import local_mean, noise_scale
+
 SIZE_MULTIPLE: Final = 8
 """Height and width must be multiples of it: two halvings, and the grid of local means."""
 
@@ -25,7 +26,6 @@ _RAW_CHANNELS: Final = 9
 _REACH_PX: Final = 1.5  # how far from a pixel's centre it may place an emitter
 _MIN_SIGMA: Final = 0.01  # pixels, or relative
 _SIGMA_SPAN: Final = 5.6  # of its logarithm: up to 2.7
-_MIN_SCALE_COUNTS: Final = 0.5  # a hard-compressed video may have no noise at all
 _LOG_SIGNAL_START: Final = 4.5  # of signal over scale, for a spot that one just sees
 
 
@@ -92,9 +92,9 @@ class EmitterNet(nn.Module):
 
     def emitters(self, windows: Tensor) -> Emitters:
         """Likewise, with what the loss needs besides."""
-        local = _local_mean(windows)
+        local = local_mean(windows)
         above = windows - local
-        scale = _noise_scale(windows)
+        scale = noise_scale(windows)
         features = self._unet(torch.cat([above / scale, torch.log(scale).expand_as(local)], dim=1))
         with torch.autocast(windows.device.type, enabled=False):  # eight bits of mantissa would show in the positions
             raw = self.read(features.float())
@@ -133,25 +133,6 @@ def _start(net: EmitterNet) -> None:
     with torch.no_grad():
         net.read.weight.mul_(0.1)
         net.read.bias[0] = -6.0
-
-
-def _local_mean(windows: Tensor) -> Tensor:
-    """(batch, 1, height, width) smooth brightness: means of 8x8 pixels and all frames, over 5x5 of them."""
-    coarse = functional.avg_pool2d(windows.mean(dim=1, keepdim=True), 8)
-    smooth = functional.avg_pool2d(coarse, 5, stride=1, padding=2, count_include_pad=False)
-    return functional.interpolate(smooth, scale_factor=8.0, mode="bilinear", align_corners=False)
-
-
-def _noise_scale(windows: Tensor) -> Tensor:
-    """(batch, 1, 1, 1) counts: a typical difference of neighbouring pixels.
-
-    The squared mean of square roots: the few large differences that emitters make count for little. The mean is taken axis
-    by axis, since ONNX Runtime sums whatever it is asked for one by one, and of a large frame loses four digits.
-    """
-    steps = torch.abs(windows[..., 1:] - windows[..., :-1])
-    rows = torch.sqrt(steps + 1e-3).mean(dim=3, keepdim=True)
-    typical = rows.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True)
-    return torch.clamp(typical**2, min=_MIN_SCALE_COUNTS)
 
 
 def _read_channels(

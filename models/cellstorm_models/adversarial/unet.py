@@ -17,6 +17,7 @@ from torch.nn import functional
 
 from cellstorm.generator import OutputKind
 from cellstorm_models.adversarial.config import Kind
+from cellstorm_models.normalisation import local_mean, noise_scale
 
 SIZE_MULTIPLE: Final = 16
 """Height and width in camera pixels must be multiples of it: four halvings."""
@@ -24,8 +25,6 @@ UPSAMPLING: Final = 5
 
 _HALVINGS: Final = 4
 _LEAK: Final = 0.2
-_LEAST_SCALE_COUNTS: Final = 0.5  # a hard-compressed video may have no noise at all
-_MEAN_PX: Final = 8
 _MAP_UNIT: Final = 25.0  # of noise: the light of a faint molecule, which a pixel of a map may hold alone
 _FRAME_UNIT: Final = 10.0  # of noise: a molecule's light is spread over many pixels of a frame
 _DARK_LEAK: Final = 0.01
@@ -43,8 +42,8 @@ class Frame:
     @classmethod
     def of(cls, counts: Tensor) -> Frame:
         """Of (batch, 1, height, width) counts."""
-        background = _local_mean(counts)
-        scale = _noise_scale(counts)
+        background = local_mean(counts)
+        scale = noise_scale(counts)
         return cls((counts - background) / scale, background, scale)
 
 
@@ -140,22 +139,3 @@ def _linear_weights(upsampling: int) -> Tensor:
     place = (torch.arange(upsampling) + 0.5) / upsampling - 0.5  # from the pixel's centre
     along = torch.stack([functional.relu(-place), 1.0 - place.abs(), functional.relu(place)], dim=1)
     return torch.einsum("ai,bj->abij", along, along).reshape(-1, 1, 3, 3)
-
-
-def _local_mean(counts: Tensor) -> Tensor:
-    """(batch, 1, height, width) smooth brightness: means of 8x8 pixels, over 5x5 of them."""
-    coarse = functional.avg_pool2d(counts, _MEAN_PX)
-    smooth = functional.avg_pool2d(coarse, 5, stride=1, padding=2, count_include_pad=False)
-    return functional.interpolate(smooth, scale_factor=float(_MEAN_PX), mode="bilinear", align_corners=False)
-
-
-def _noise_scale(counts: Tensor) -> Tensor:
-    """(batch, 1, 1, 1) counts: a typical difference of neighbouring pixels.
-
-    The squared mean of square roots: the few large differences that emitters make count for little. Axis by axis, as in
-    networks.py.
-    """
-    steps = torch.abs(counts[..., 1:] - counts[..., :-1])
-    rows = torch.sqrt(steps + 1e-3).mean(dim=3, keepdim=True)
-    typical = rows.mean(dim=2, keepdim=True).mean(dim=1, keepdim=True)
-    return torch.clamp(typical**2, min=_LEAST_SCALE_COUNTS)

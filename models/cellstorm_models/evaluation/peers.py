@@ -15,7 +15,7 @@ from typing import Final
 
 from cellstorm.errors import InvalidInput
 
-_COLUMNS: Final = (
+COLUMNS: Final = (
     "program",
     "video",
     "jaccard_200",
@@ -75,9 +75,7 @@ def read_peers(path: Path) -> Peers:
     except OSError as error:
         raise InvalidInput(f"{path.name} cannot be read ({error.strerror}); check its name") from error
     except (KeyError, ValueError) as error:
-        raise InvalidInput(
-            f"{path.name} is not a table of peers: it needs the columns {', '.join(_COLUMNS)}"
-        ) from error
+        raise InvalidInput(f"{path.name} is not a table of peers: it needs the columns {', '.join(COLUMNS)}") from error
     return _best(rows)
 
 
