@@ -189,7 +189,11 @@ class Storage:
             raise not_found() from error
         try:
             _lock(descriptor)
-            yield
+            try:
+                yield
+            finally:
+                # Closing alone would leave it to a child process that is being started: for a moment it has a copy.
+                fcntl.flock(descriptor, fcntl.LOCK_UN)
         finally:
             os.close(descriptor)
 
