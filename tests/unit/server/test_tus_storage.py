@@ -34,6 +34,6 @@ def test_a_child_process_that_is_being_started_does_not_keep_an_upload_locked(tm
         copy = os.dup(lock)  # as a child has it between fork and exec
     try:
         with storage.locked(upload.id):
-            pass
+            assert os.fstat(copy).st_nlink == 1  # the copy is open still, on a file that is there
     finally:
         os.close(copy)
