@@ -182,7 +182,6 @@ def export(
     _needs_torch()
     from cellstorm_cli import adversarial
     from cellstorm_models.adversarial.config import is_adversarial
-    from cellstorm_models.calibration import calibrate
     from cellstorm_models.card import write_card
     from cellstorm_models.export import write_package
     from cellstorm_models.training import TrainConfig, best_network
@@ -191,9 +190,8 @@ def export(
         _say_exported(out, adversarial.export(run, out, version=version))
         return
     network, reached = best_network(run)
-    calibration = calibrate(network, threshold)
     spec = write_package(network, out, version=version, threshold=threshold)
-    write_card(out, spec, TrainConfig.read(run), reached, calibration, bench)
+    write_card(out, spec, TrainConfig.read(run), reached, bench)
     _say_exported(out, spec)
 
 

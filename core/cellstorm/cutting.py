@@ -48,8 +48,10 @@ class ChunkCutter:
         The timestamp whose time is 0 s; without it the first key frame's.
     quarter_turns
         Counterclockwise, of every frame, as a file's display matrix asks for.
+    chunk_frames
+        From so many frames on a key frame ends a chunk.
     first_chunk_frames
-        From so many frames on a key frame ends the first chunk: a phone's is short, so that its image begins soon.
+        Likewise the first one, where that is another number: a phone's is short, so that its image begins soon.
     trust_marks
         Whether frame marks in the stream are to be believed: those of a file are (the gateway wrote them), a phone's not.
     """
@@ -62,14 +64,16 @@ class ChunkCutter:
         first_timestamp: int | None = None,
         trust_marks: bool = False,
         quarter_turns: int = 0,
-        first_chunk_frames: int = MIN_CHUNK_FRAMES,
+        chunk_frames: int = MIN_CHUNK_FRAMES,
+        first_chunk_frames: int | None = None,
     ) -> None:
         self._next_frame = first_frame
         self._next_chunk = first_chunk
         self._first_timestamp = first_timestamp
         self._trust_marks = trust_marks
         self._quarter_turns = quarter_turns
-        self._least_frames = first_chunk_frames
+        self._chunk_frames = chunk_frames
+        self._least_frames = chunk_frames if first_chunk_frames is None else first_chunk_frames
         self._parameter_sets = ParameterSets()
         self._sequence: SequenceParameters | None = None
         self._open: OpenChunk | None = None
@@ -249,7 +253,7 @@ class ChunkCutter:
     def _close(self, chunk: OpenChunk) -> list[CutChunk]:
         chunks = chunk.close()
         self._next_frame = chunk.next_frame
-        self._least_frames = MIN_CHUNK_FRAMES
+        self._least_frames = self._chunk_frames
         self._open = None
         return chunks
 

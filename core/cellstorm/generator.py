@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cellstorm.judging import Judge
+
 EMITTER_CHANNELS: Final = (
     "probability",  # that an emitter's centre lies in this pixel, 0 to 1
     "dx",  # the emitter's position from this pixel's centre, to the right, pixels
@@ -55,6 +57,9 @@ class GeneratorSpec(BaseModel):
         description="Of the probability, or in a map of the frame's maximum, below which nothing is reported; null, of "
         "emitters alone: the one with which the expected Jaccard index is highest.",
     )
+    judge: Judge | None = Field(
+        default=None, description="Of emitters: revises candidates by what a chunk shows; null, they stay as they are."
+    )
     upsampling: int = Field(default=1, gt=0, description="Output pixels per camera pixel, in each direction.")
     precision_px: float | None = Field(
         default=None,
@@ -74,6 +79,8 @@ class GeneratorSpec(BaseModel):
             raise ValueError("precision_px belongs to map and frames")
         if self.threshold is None and self.output != "emitters":
             raise ValueError("only emitters tell which threshold suits them")
+        if self.judge is not None and self.output != "emitters":
+            raise ValueError("only emitters are judged")
         if self.upsampling > 1 and self.output != "map":
             raise ValueError("only a map is upsampled")
         return self

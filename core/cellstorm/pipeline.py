@@ -118,7 +118,13 @@ def localize_counts(
         on_batch()
     candidates = localizations.concatenate(tables)
     return ChunkResult(
-        choose(candidates, header.first_frame + selected, spec=spec, frame_pixels=counts[0].size),
+        choose(
+            candidates,
+            header.first_frame + selected,
+            spec=spec,
+            frame_pixels=counts[0].size,
+            pixel_size_nm=settings.pixel_size_nm,
+        ),
         len(selected),
         header.frame_count - len(selected),
         counts[selected].sum(axis=0, dtype=np.uint32),

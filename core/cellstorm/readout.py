@@ -51,12 +51,19 @@ def read_out(
 
 
 def choose(
-    table: Localizations, frames: NDArray[np.integer], *, spec: GeneratorSpec, frame_pixels: int
+    table: Localizations, frames: NDArray[np.integer], *, spec: GeneratorSpec, frame_pixels: int, pixel_size_nm: float
 ) -> Localizations:
-    """What is reported of the rows that were read from one chunk; `frames` and `frame_pixels` as `presence` takes them."""
+    """What is reported of the rows that were read from one chunk; `frames` and what follows as `presence` takes them."""
     if spec.output != "emitters":
         return table
-    return presence.reported(table, frames, frame_pixels=frame_pixels, threshold=spec.threshold)
+    return presence.reported(
+        table,
+        frames,
+        judge=spec.judge,
+        threshold=spec.threshold,
+        frame_pixels=frame_pixels,
+        pixel_size_nm=pixel_size_nm,
+    )
 
 
 def _read_emitters(

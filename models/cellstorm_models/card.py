@@ -11,7 +11,6 @@ from typing import Any, Final
 from cellstorm.generator import GeneratorSpec
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM, Score
 from cellstorm.zoo import CARD, WEIGHTS
-from cellstorm_models.calibration import Calibration
 from cellstorm_models.compression import Compression
 from cellstorm_models.evaluation import (
     ExportedGenerator,
@@ -20,7 +19,7 @@ from cellstorm_models.evaluation import (
     score_bench,
     score_simulated,
 )
-from cellstorm_models.networks import SIGMA_UNIT_PX
+from cellstorm_models.judges import JUDGE_CLIPS
 from cellstorm_models.simulation import SimulationConfig
 from cellstorm_models.training import TrainConfig
 
@@ -45,10 +44,9 @@ hot pixels; a phone's scaling, denoising, sharpening, tone curve, clipped blacks
 streams (baseline, constant bitrate, a key frame a second) and encoding twice. A fifth is empty or nearly so. Every
 clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood of the truth (after DECODE,
 Speiser et al. 2021).
-Afterwards each stated uncertainty was
-taken to the power {power:.2f} (in units of {unit} pixels) and multiplied by {factor:.2f}, which makes it true for the middle one of
-72 clips that training never saw, and a tenth larger than that, for caution; likewise {shift:+.2f} was added to the logits of
-all probabilities, with which in the middle clip they sum to what is there.
+Afterwards a judge (`cellstorm/judging.py`) was fitted on {clips} clips that training never saw: by what 32 frames show together
+it revises each candidate's probability, so that it is how often such candidates are right, and its precision, so that 68 % of errors
+are below it; a tenth larger than that, for caution.
 
 {minutes:.1f} {kind} minutes, {step} steps of {batch} windows, on {machine}; seed {seed}; {beginning};
 validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{options}`.
@@ -74,14 +72,13 @@ def write_card(
     spec: GeneratorSpec,
     config: TrainConfig,
     reached: Mapping[str, Any],
-    calibration: Calibration,
     bench: Path | None,
 ) -> None:
     """Measure the package in `folder` and write its README.md."""
     generator = ExportedGenerator(folder / WEIGHTS)
-    tables = [_psf_table(generator, spec.threshold), _empty_table(generator, spec.threshold)]
+    tables = [_psf_table(generator, spec), _empty_table(generator, spec)]
     if bench is not None:
-        figures = score_bench(generator, spec.threshold, bench)
+        figures = score_bench(generator, spec, bench)
         tables.insert(0, _table("benchmark video", ((figure.video, figure.score) for figure in figures)))
     text = _TEXT.format(
         name=spec.name,
@@ -99,10 +96,7 @@ def write_card(
         step=reached["step"],
         best=reached["best"],
         machine=reached["machine"],
-        factor=calibration.factor,
-        power=1.0 + calibration.power,
-        shift=calibration.shift,
-        unit=SIGMA_UNIT_PX,
+        clips=JUDGE_CLIPS,
         tolerance=DEFAULT_TOLERANCE_NM,
         milliseconds=milliseconds_per_frame(generator),
         tables="\n".join(tables),
@@ -124,24 +118,24 @@ def _options(config: TrainConfig) -> str:
     return "".join(f" --{name} {value}" for name, value in options.items() if value)
 
 
-def _psf_table(generator: ExportedGenerator, threshold: float | None) -> str:
+def _psf_table(generator: ExportedGenerator, spec: GeneratorSpec) -> str:
     base = SimulationConfig(frames=200, photons=1000.0)
     rows = (
         (
             f"sigma {sigma:.1f} pixels",
-            score_simulated(generator, threshold, replace(base, psf_sigma_px=sigma), Compression(crf=18), seed=5),
+            score_simulated(generator, spec, replace(base, psf_sigma_px=sigma), Compression(crf=18), seed=5),
         )
         for sigma in _PSF_SIGMAS_PX
     )
     return _table("`cellstorm simulate`, 1000 photons, CRF 18", rows)
 
 
-def _empty_table(generator: ExportedGenerator, threshold: float | None) -> str:
+def _empty_table(generator: ExportedGenerator, spec: GeneratorSpec) -> str:
     lines = ["| 200 frames without emitters | phantoms |", "|---|---|"]
     for compression in _EMPTY:
         rate = compression.bits_per_pixel
         name = f"CRF {compression.crf}" if rate is None else f"{rate} bits per pixel"
-        lines.append(f"| {name} | {phantoms(generator, threshold, compression)} |")
+        lines.append(f"| {name} | {phantoms(generator, spec, compression)} |")
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,9 @@ import numpy as np
 
 from cellstorm.generator import GeneratorSpec
 from cellstorm.zoo import CARD, WEIGHTS
-from cellstorm_models.clips import make_clip, sample_windows
+from cellstorm_models.clips import Clip, make_clip, sample_windows
+from cellstorm_models.evaluation import ExportedGenerator
+from cellstorm_models.judges import fit_judge
 from cellstorm_models.networks import SIZE_MULTIPLE, EmitterNet
 from cellstorm_models.packaging import check_graph, sha256, write_description, write_graph, write_test_tensors
 
@@ -17,8 +20,12 @@ _CHECKED_SIZES: Final = ((1, 64, 64), (5, 64, 64), (2, 128, 96), (1, 8, 8), (1, 
 _SUMMARY: Final = "Localizes blinking molecules in a phone's H.264 video, with uncertainties."
 
 
-def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: float | None) -> GeneratorSpec:
+def write_package(
+    net: EmitterNet, folder: Path, *, version: str, threshold: float | None, judging: Iterable[Clip] | None = None
+) -> GeneratorSpec:
     """All files of a package; it is named as its folder. Its card holds a title only: see cellstorm_models.card.
+
+    `judging` are the clips that its judge is fitted on, in place of the usual ones.
 
     Raises
     ------
@@ -32,6 +39,7 @@ def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: flo
     clips = [make_clip(7, number) for number in range(2)]
     batch = sample_windows(clips, 2, 64, np.random.default_rng(7), context_frames=net.context_frames)
     write_test_tensors(folder, batch.windows)
+    judge = fit_judge(ExportedGenerator(weights), judging)
     spec = GeneratorSpec(
         name=folder.name,
         version=version,
@@ -40,6 +48,7 @@ def write_package(net: EmitterNet, folder: Path, *, version: str, threshold: flo
         context_frames=net.context_frames,
         size_multiple=SIZE_MULTIPLE,
         threshold=threshold,
+        judge=judge,
     )
     (folder / CARD).write_text(f"# cellSTORM generator `{folder.name}`\n", encoding="utf-8")
     write_description(folder, spec, _SUMMARY)

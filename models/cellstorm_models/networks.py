@@ -6,7 +6,6 @@ normalisation, hence a frame's result never depends on its neighbours in the bat
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,9 +17,6 @@ from cellstorm_models.normalisation import local_mean, noise_scale
 
 SIZE_MULTIPLE: Final = 8
 """Height and width must be multiples of it: two halvings, and the grid of local means."""
-
-SIGMA_UNIT_PX: Final = 0.2
-"""Where calibration's power of a sigma leaves it as it is."""
 
 _RAW_CHANNELS: Final = 9
 _REACH_PX: Final = 1.5  # how far from a pixel's centre it may place an emitter
@@ -76,14 +72,6 @@ class EmitterNet(nn.Module):
         self.decode_1 = nn.Sequential(*_conv(one, one), *_conv(one, one))
         self.head = nn.Sequential(*_conv(one, one))
         self.read = nn.Conv2d(one, _RAW_CHANNELS, 1)
-        self.logit_shift: Tensor
-        """Of the probability's logit. As the next two, which are for the sigmas of positions, it is set by calibration, after
-        training, and not part of a checkpoint."""
-        self.sigma_factor: Tensor
-        self.sigma_power: Tensor
-        self.register_buffer("logit_shift", torch.zeros(()), persistent=False)
-        self.register_buffer("sigma_factor", torch.ones(()), persistent=False)
-        self.register_buffer("sigma_power", torch.zeros(()), persistent=False)
         _start(self)
 
     def forward(self, windows: Tensor) -> Tensor:
@@ -98,11 +86,7 @@ class EmitterNet(nn.Module):
         features = self._unet(torch.cat([above / scale, torch.log(scale).expand_as(local)], dim=1))
         with torch.autocast(windows.device.type, enabled=False):  # eight bits of mantissa would show in the positions
             raw = self.read(features.float())
-        return _read_channels(raw, local[:, 0], scale[:, 0], self.logit_shift, self._true_sigma)
-
-    def _true_sigma(self, raw: Tensor) -> Tensor:
-        sigma = _sigma(raw)
-        return self.sigma_factor * sigma * (sigma / SIGMA_UNIT_PX) ** self.sigma_power
+        return _read_channels(raw, local[:, 0], scale[:, 0])
 
     def _unet(self, features: Tensor) -> Tensor:
         level_1 = self.encode_1(features)
@@ -135,17 +119,15 @@ def _start(net: EmitterNet) -> None:
         net.read.bias[0] = -6.0
 
 
-def _read_channels(
-    raw: Tensor, local: Tensor, scale: Tensor, logit_shift: Tensor, true_sigma: Callable[[Tensor], Tensor]
-) -> Emitters:
+def _read_channels(raw: Tensor, local: Tensor, scale: Tensor) -> Emitters:
     return Emitters(
-        logit=raw[:, 0] + logit_shift,
+        logit=raw[:, 0],
         dx=_REACH_PX * torch.tanh(raw[:, 1]),
         dy=_REACH_PX * torch.tanh(raw[:, 2]),
         log_signal=torch.clamp(_LOG_SIGNAL_START + raw[:, 3], -4.0, 14.0),
         background=local + scale * raw[:, 4],
-        sigma_x=true_sigma(raw[:, 5]),
-        sigma_y=true_sigma(raw[:, 6]),
+        sigma_x=_sigma(raw[:, 5]),
+        sigma_y=_sigma(raw[:, 6]),
         sigma_log_signal=_sigma(raw[:, 7]),
         psf_sigma=torch.exp(torch.clamp(0.35 + raw[:, 8], -2.0, 2.0)),
         scale=scale,

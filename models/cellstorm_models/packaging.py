@@ -125,7 +125,8 @@ def write_description(folder: Path, spec: GeneratorSpec, summary: str) -> None:
     ModelUnavailable
         If the package breaks one.
     """
-    text = yaml.safe_dump(_description(folder, spec, summary), sort_keys=False, allow_unicode=True, width=120)
+    described = _description(folder, spec, summary)
+    text = yaml.safe_dump(described, sort_keys=False, default_flow_style=None, allow_unicode=True, width=120)
     (folder / DESCRIPTION).write_text(text, encoding="utf-8")
     from bioimageio.spec import load_description  # slow to import, and needed nowhere else
 

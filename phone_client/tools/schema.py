@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
-from cellstorm import localizations, messages, presence, rendering
+from cellstorm import judging, localizations, messages, presence, rendering
 from cellstorm.acquisitions import (
     FOLLOWS,
     LEAST_THRESHOLD,
@@ -99,13 +99,20 @@ def tables() -> str:
     cameras = {name: {"gain": camera.gain, "offset": camera.offset} for name, camera in PRESETS.items()}
     follows = {state.value: sorted(state.value for state in following) for state, following in FOLLOWS.items()}
     wire = [{"name": column.name, "dtype": column.dtype} for column in messages.WIRE_COLUMNS]
-    judging = {
-        "group_frames": presence.GROUP_FRAMES,
-        "usual_per_pixel": presence.USUAL_PER_PIXEL,
-        "fewest": presence.FEWEST,
-        "least": presence.LEAST,
-        "sure": presence.SURE,
+    judges = {
+        "likely": judging.LIKELY,
+        "unit_volume_px": judging.UNIT_VOLUME_PX,
+        "usual_volume": judging.USUAL_VOLUME,
+        "usual_count": judging.USUAL_COUNT,
+        "same_place_px": judging.SAME_PLACE_PX,
+        "farthest": judging.FARTHEST,
+        "sure": judging.SURE,
+        "brightness": judging.BRIGHTNESS,
+        "least": judging.LEAST,
+        "least_weight": judging.LEAST_WEIGHT,
+        "logit": judging.FEATURES.index("logit"),
     }
+    choosing = {"group_frames": presence.GROUP_FRAMES, "least": presence.LEAST}
     threshold = {"least": LEAST_THRESHOLD, "most": MOST_THRESHOLD}
     colormaps = {name: rendering.palette(name).tobytes().hex() for name in get_args(rendering.Colormap)}
     return "\n".join(
@@ -121,7 +128,8 @@ def tables() -> str:
             f"export const LEAST_PROBABILITY = {LEAST_PROBABILITY};",
             f"export const THRESHOLD_LIMITS = {json.dumps(threshold)} as const;",
             f"export const LEAST_OF_A_PIXEL = {LEAST_OF_A_PIXEL};",
-            f"export const PRESENCE = {json.dumps(judging)} as const;",
+            f"export const JUDGING = {json.dumps(judges)} as const;",
+            f"export const PRESENCE = {json.dumps(choosing)} as const;",
             f"export const CAMERAS = {json.dumps(cameras)} as const;",
             f"export const SNAPSHOT = {messages.SNAPSHOT};",
             f"export const DELTA = {messages.DELTA};",
@@ -203,18 +211,39 @@ def _example_presence() -> dict[str, Any]:
     frames = np.arange(3 * presence.GROUP_FRAMES // 2)
     table = np.zeros(10 * len(frames), LOCALIZATION)
     table["frame"] = np.repeat(frames, 10)
+    table["x_nm"], table["y_nm"] = random.uniform(0, 1_000, (2, len(table)))
+    table["photons"] = random.lognormal(5, 1, len(table))
+    table["precision_nm"] = random.lognormal(3, 0.5, len(table))
+    table["psf_sigma_nm"] = random.uniform(90, 200, len(table))
     table["probability"] = random.beta(0.1, 3, len(table)) + 0.02
     crowded = table["frame"] < presence.GROUP_FRAMES
-    table["probability"][-3:] = (0.999, 0.9995, 0.98)
+    table["probability"][-3:] = (0.999, 1.0, 0.98)
     table["probability"][crowded] = random.beta(0.3, 1, crowded.sum())
-    frame_pixels = 5_000
-    reported = presence.reported(table, frames, frame_pixels=frame_pixels, threshold=None)
+    table = table[np.lexsort((table["x_nm"], table["y_nm"], table["frame"]))]
+    judge, frame_pixels = _example_judge(random), 5_000
+    reported = presence.reported(
+        table, frames, judge=judge, threshold=None, frame_pixels=frame_pixels, pixel_size_nm=_PIXEL_SIZE_NM
+    )
     return {
         "frame_pixels": frame_pixels,
+        "pixel_size_nm": _PIXEL_SIZE_NM,
+        "judge": judge.model_dump(),
         "candidates": _base64(table.tobytes()),
         "reported": _base64(reported.tobytes()),
         "frames": len(frames),
     }
+
+
+def _example_judge(random: np.random.Generator) -> judging.Judge:
+    """One whose every weight makes a difference."""
+    inputs, hidden = len(judging.FEATURES), 5
+
+    def row(size: int) -> tuple[float, ...]:
+        return tuple(random.normal(0, 0.5, size).round(3).tolist())
+
+    first, second = row(hidden + 1), row(hidden + 1)
+    weights = tuple(row(inputs + 1) for _ in range(hidden))
+    return judging.Judge(centre=row(inputs), spread=(2.0,) * inputs, hidden=weights, output=(first, second))
 
 
 def _base64(data: bytes) -> str:

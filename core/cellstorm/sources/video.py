@@ -17,7 +17,7 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from cellstorm.chunks import MAX_FRAME_SIDE, Chunk
+from cellstorm.chunks import FILE_CHUNK_FRAMES, MAX_FRAME_SIDE, Chunk
 from cellstorm.cutting import ChunkCutter
 from cellstorm.errors import InvalidVideo
 from cellstorm.frame_marks import FrameMark, read_frame_index_sei
@@ -142,6 +142,7 @@ class H264Source(_VideoSource):
             first_timestamp=0 if self._is_kept else None,
             trust_marks=True,
             quarter_turns=self._quarter_turns,
+            chunk_frames=FILE_CHUNK_FRAMES,
         )
         with _opened(self._path, keep_start=self._is_kept) as (container, stream):
             configuration = _configuration(stream)

@@ -14,15 +14,16 @@ from numpy.typing import NDArray
 from cellstorm.camera import DEFAULT_CAMERA, Camera
 from cellstorm.chunks import Counts
 from cellstorm.emitters import to_candidates
-from cellstorm.generator import windows_of
+from cellstorm.generator import GeneratorSpec, windows_of
 from cellstorm.localizations import Localizations, concatenate
-from cellstorm.presence import reported
+from cellstorm.readout import choose
 from cellstorm.scoring import Score, inside, read_truth, score
 from cellstorm_models.compression import Compression, compress, read_luma
 from cellstorm_models.simulation import SimulationConfig, simulate
 
 BORDER_NM: Final = 300.0
 _BATCH: Final = 16
+_PIXEL_SIZE_NM: Final = 100.0
 _EMPTY_FRAMES: Final = 200
 
 
@@ -48,20 +49,30 @@ class ExportedGenerator:
         (output,) = self._session.run(None, {"counts": windows})
         return np.asarray(output, np.float32)
 
-    def localize(
-        self, counts: Counts, threshold: float | None, *, camera: Camera = DEFAULT_CAMERA, pixel_size_nm: float = 100.0
-    ) -> Localizations:
-        """All localizations of (frames, height, width) counts."""
+    def candidates(self, counts: Counts, *, camera: Camera, pixel_size_nm: float) -> Localizations:
+        """All that may be emitters in (frames, height, width) counts, by frame."""
         tables = []
         for first in range(0, len(counts), _BATCH):
             frames = np.arange(first, min(first + _BATCH, len(counts)))
             output = self.predict(windows_of(counts, frames, self.context_frames))
             tables.append(to_candidates(output, frames, camera=camera, pixel_size_nm=pixel_size_nm))
+        return concatenate(tables)
+
+    def localize(
+        self,
+        counts: Counts,
+        spec: GeneratorSpec,
+        *,
+        camera: Camera = DEFAULT_CAMERA,
+        pixel_size_nm: float = _PIXEL_SIZE_NM,
+    ) -> Localizations:
+        """All localizations of (frames, height, width) counts, as one chunk, as its specification has them chosen."""
+        table = self.candidates(counts, camera=camera, pixel_size_nm=pixel_size_nm)
         frames = np.arange(len(counts))
-        return reported(concatenate(tables), frames, frame_pixels=counts[0].size, threshold=threshold)
+        return choose(table, frames, spec=spec, frame_pixels=counts[0].size, pixel_size_nm=pixel_size_nm)
 
 
-def score_bench(generator: ExportedGenerator, threshold: float | None, bench: Path) -> list[Figure]:
+def score_bench(generator: ExportedGenerator, spec: GeneratorSpec, bench: Path) -> list[Figure]:
     """On every video `NAME.mp4` of a folder whose truth is `NAME.csv`, or `p500.csv` for `p500_crf18.mp4`.
 
     Pixels of 100 nm; a border of 300 nm is left out; the lowest 1900 nm of `chromium` hold a barcode.
@@ -70,31 +81,31 @@ def score_bench(generator: ExportedGenerator, threshold: float | None, bench: Pa
     for video in sorted(bench.glob("*.mp4")):
         truth = read_truth(bench / f"{video.stem.split('_')[0]}.csv")
         counts = read_luma(video)
-        height_nm, width_nm = ((side - 1) * 100.0 for side in counts.shape[1:])
+        height_nm, width_nm = ((side - 1) * _PIXEL_SIZE_NM for side in counts.shape[1:])
         if video.stem == "chromium":
             height_nm = 23_700.0 + BORDER_NM
-        table = generator.localize(counts, threshold)
+        table = generator.localize(counts, spec)
         kept_table, kept_truth = (inside(rows, width_nm, height_nm, BORDER_NM) for rows in (table, truth))
         figures.append(Figure(video.stem, score(kept_table, kept_truth)))
     return figures
 
 
 def score_simulated(
-    generator: ExportedGenerator, threshold: float | None, config: SimulationConfig, compression: Compression, seed: int
+    generator: ExportedGenerator, spec: GeneratorSpec, config: SimulationConfig, compression: Compression, seed: int
 ) -> Score:
     """On one simulated recording."""
     recording = simulate(config, np.random.default_rng(seed))
     counts = compress(recording.counts.astype(np.uint8), compression)
     camera = Camera(gain=config.gain, offset=config.offset, read_noise=config.read_noise)
-    table = generator.localize(counts, threshold, camera=camera, pixel_size_nm=config.pixel_size_nm)
+    table = generator.localize(counts, spec, camera=camera, pixel_size_nm=config.pixel_size_nm)
     size_nm = ((config.width - 1) * config.pixel_size_nm, (config.height - 1) * config.pixel_size_nm)
     return score(inside(table, *size_nm, BORDER_NM), inside(recording.truth, *size_nm, BORDER_NM))
 
 
-def phantoms(generator: ExportedGenerator, threshold: float | None, compression: Compression) -> int:
+def phantoms(generator: ExportedGenerator, spec: GeneratorSpec, compression: Compression) -> int:
     """Localizations in 200 compressed frames of background without any emitter."""
     config = SimulationConfig(frames=_EMPTY_FRAMES, emitters_per_frame=0.0)
-    return score_simulated(generator, threshold, config, compression, seed=11).spurious
+    return score_simulated(generator, spec, config, compression, seed=11).spurious
 
 
 def milliseconds_per_frame(generator: ExportedGenerator, side_px: int = 128) -> float:

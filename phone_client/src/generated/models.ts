@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 73dec4fd5a24263b54f274fca27b2f5056d1f1a0b8c59264a8c2201443ec109d); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 bc5b7cb2c5c54d4b88f422d22a0badcf3490080f9843d3cbbc6d31e5acd325df); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -38,6 +38,7 @@ export interface Models {
   GeneratorSpec?: GeneratorSpec;
   Grant?: Grant;
   JoinCode?: JoinCode;
+  Judge?: Judge;
   LinkGap?: LinkGap;
   LockReport?: LockReport;
   Model?: Model;
@@ -231,6 +232,10 @@ export interface GeneratorSpec {
    */
   threshold: number | null;
   /**
+   * Of emitters: revises candidates by what a chunk shows; null, they stay as they are.
+   */
+  judge: Judge | null;
+  /**
    * Output pixels per camera pixel, in each direction.
    */
   upsampling: number;
@@ -246,6 +251,32 @@ export interface GeneratorSpec {
    * Counts of a spot whose pixels in the map sum to 1.
    */
   map_signal: number;
+}
+/**
+ * Weights; `centre` and `spread` are the means and standard deviations of FEATURES where it was fitted.
+ */
+export interface Judge {
+  /**
+   * @minItems 1
+   */
+  centre: [number, ...number[]];
+  /**
+   * @minItems 1
+   */
+  spread: [number, ...number[]];
+  /**
+   * One row for each hidden unit; its bias comes last.
+   *
+   * @minItems 1
+   */
+  hidden: [[number, ...number[]], ...[number, ...number[]][]];
+  /**
+   * What is added to the probability's logit, and to the precision's logarithm; biases last.
+   *
+   * @minItems 2
+   * @maxItems 2
+   */
+  output: [[number, ...number[]], [number, ...number[]]];
 }
 /**
  * A lost link, as it is kept.

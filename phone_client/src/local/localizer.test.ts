@@ -13,6 +13,7 @@ const SPEC: GeneratorSpec = {
   context_frames: 3,
   size_multiple: 8,
   threshold: null,
+  judge: null,
   upsampling: 1,
   precision_px: null,
   least_signal: 0,

@@ -46,7 +46,8 @@ export class Localizer {
       height: Math.ceil(size.height / multiple) * multiple,
       width: Math.ceil(size.width / multiple) * multiple,
     };
-    this.#group = new Group(size.height * size.width, readout.threshold);
+    const scale = { framePixels: size.height * size.width, pixelSizeNm: readout.pixelSizeNm };
+    this.#group = new Group(scale, spec.judge, readout.threshold);
     this.#input = new Float32Array(spec.context_frames * this.#padded.height * this.#padded.width);
   }
 

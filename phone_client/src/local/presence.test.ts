@@ -1,9 +1,12 @@
 import { expect, test } from "vitest";
 
 import examples from "../generated/examples.json";
+import type { Judge } from "../generated/models";
 import { PRESENCE } from "../generated/tables";
 import { ROW_VALUES, columnIndex } from "../live/messages";
-import { Group, bestThreshold, shifted } from "./presence";
+import { Group, bestThreshold } from "./presence";
+
+const SCALE = { framePixels: 100, pixelSizeNm: 100 };
 
 const floats = (base64: string) => new Float32Array(Uint8Array.from(atob(base64), (c) => c.charCodeAt(0)).buffer);
 const frameOf = (rows: Float32Array, row: number) => new Uint32Array(rows.buffer)[row * ROW_VALUES];
@@ -24,15 +27,16 @@ function byFrame(rows: Float32Array, frames: number): Float32Array[] {
 
 test("of a server's candidates the same are reported as the server reports", () => {
   const { presence } = examples;
-  const group = new Group(presence.frame_pixels, null);
+  const scale = { framePixels: presence.frame_pixels, pixelSizeNm: presence.pixel_size_nm };
+  const group = new Group(scale, presence.judge as unknown as Judge, null);
   const frames = byFrame(floats(presence.candidates), presence.frames);
   const reported = [...frames.flatMap((rows) => group.add(rows)), ...group.end()];
   const expected = floats(presence.reported);
   const rows = reported.flatMap((part) => [...part]);
   expect(rows).toHaveLength(expected.length);
-  const probability = columnIndex("probability");
+  const revised = [columnIndex("probability"), columnIndex("precision_nm")];
   for (const [at, value] of rows.entries()) {
-    if (at % ROW_VALUES === probability) expect(value).toBeCloseTo(expected[at]!, 5);
+    if (revised.includes(at % ROW_VALUES)) expect(value / expected[at]!).toBeCloseTo(1, 5);
     else expect(value).toBe(expected[at]);
   }
 });
@@ -40,7 +44,7 @@ test("of a server's candidates the same are reported as the server reports", () 
 test("nothing is reported before a group is full or its chunk over", () => {
   const row = new Float32Array(ROW_VALUES);
   row[columnIndex("probability")] = 1;
-  const group = new Group(100, null);
+  const group = new Group(SCALE, null, null);
   const given = Array.from({ length: PRESENCE.group_frames }, () => group.add(row).length);
   expect(given).toEqual([...Array.from({ length: PRESENCE.group_frames - 1 }, () => 0), PRESENCE.group_frames]);
   expect(group.end()).toEqual([]);
@@ -50,16 +54,11 @@ test("a person's own threshold takes the place of the best", () => {
   const row = new Float32Array(ROW_VALUES);
   row[columnIndex("probability")] = 0.8;
   const counts = [0.75, 0.85].map((threshold) => {
-    const group = new Group(100, threshold);
+    const group = new Group(SCALE, null, threshold);
     group.add(row);
     return group.end()[0]!.length / ROW_VALUES;
   });
   expect(counts).toEqual([1, 0]);
-});
-
-test("where as many shine as usual, probabilities stay as they are", () => {
-  expect(shifted([0.5, 0.25], 0.7)).toEqual([0.5, 0.25]);
-  expect(Math.max(...shifted([0.5, 0.25], 100))).toBeLessThan(0.001);
 });
 
 test("the best threshold falls with what can be expected", () => {

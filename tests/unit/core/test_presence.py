@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
+from cellstorm.judging import FEATURES, Judge
 from cellstorm.localizations import LOCALIZATION, Localizations
-from cellstorm.presence import GROUP_FRAMES, LEAST, USUAL_PER_PIXEL, best_threshold, reported, shifted
+from cellstorm.presence import GROUP_FRAMES, LEAST, best_threshold, reported
 
 _FRAME_PIXELS = 128 * 128
 
@@ -19,43 +20,44 @@ def _candidates(frame: ArrayLike, probability: ArrayLike) -> Localizations:
     return table
 
 
-def _noise(frames: int, seed: int = 1) -> Localizations:
-    """What a generator says of frames without molecules: many faint candidates, hardly one likelier than not."""
-    rng = np.random.default_rng(seed)
-    return _candidates(np.repeat(np.arange(frames), 8), np.clip(rng.exponential(0.12, 8 * frames), 0.02, 0.8))
+def _judge(logit: float = 0.0, *, by_number: float = 0.0, log_sigma: float = 0.0) -> Judge:
+    """One that adds to the logits of all, or as much as there are more candidates from 0.7 on than one in 32 frames of 128x128."""
+    weights = [0.0] * len(FEATURES)
+    weights[FEATURES.index("candidates_from_0.7")] = 1e-3  # so small that a hyperbolic tangent is a straight line
+    return Judge(
+        centre=(0.0,) * len(FEATURES),
+        spread=(1e3,) * len(FEATURES),
+        hidden=((*weights, 0.0),),
+        output=((1e6 * by_number, logit), (0.0, log_sigma)),
+    )
 
 
-def _report(table: Localizations, frames: int, threshold: float | None = None) -> Localizations:
-    return reported(table, np.arange(frames), frame_pixels=_FRAME_PIXELS, threshold=threshold)
+def _report(
+    table: Localizations, frames: int, threshold: float | None = None, judge: Judge | None = None
+) -> Localizations:
+    return reported(
+        table,
+        np.arange(frames),
+        judge=judge,
+        threshold=threshold,
+        frame_pixels=_FRAME_PIXELS,
+        pixel_size_nm=100.0,
+    )
 
 
-def test_an_empty_recording_stays_empty() -> None:
-    noise = _noise(GROUP_FRAMES)
-    assert (noise["probability"] > 0.5).sum() > 2
-    assert len(_report(noise, GROUP_FRAMES)) == 0
+def test_what_the_judge_adds_decides_and_stands_in_the_table() -> None:
+    table = _candidates([0, 0, 1], [0.5, 0.6, 0.1])
+    table["precision_nm"] = 20
+    assert len(_report(table, 2, threshold=0.4)) == 2
+    more = _report(table, 2, threshold=0.4, judge=_judge(logit=2.0, log_sigma=np.log(1.5)))
+    assert more["probability"] == pytest.approx(1 / (1 + np.exp(-2 - np.log([1, 1.5, 1 / 9]))), rel=1e-5)
+    assert more["precision_nm"] == pytest.approx([30, 30, 30])
+    assert len(_report(table, 2, threshold=0.4, judge=_judge(logit=-2.0))) == 0
 
 
-def test_a_lone_molecule_that_is_sure_stays_among_the_noise() -> None:
-    molecule = _candidates([5], [0.9999])
-    molecule["x_nm"] = -1
-    found = _report(np.concatenate([molecule, _noise(GROUP_FRAMES)]), GROUP_FRAMES)
-    assert found["x_nm"].tolist() == [-1]
-
-
-def test_where_as_many_shine_as_usual_probabilities_stay_as_they_are() -> None:
-    usual = USUAL_PER_PIXEL * _FRAME_PIXELS
-    probability = np.full(20, 0.6)
-    np.testing.assert_array_equal(shifted(probability, usual), pytest.approx(probability))
-    assert (shifted(probability, 100.0) < 0.01).all()
-
-
-def test_the_estimate_of_how_many_there_are_settles_where_it_agrees_with_itself() -> None:
-    probability = np.array([0.999, 0.999, 0.3, 0.1])
-    found = shifted(probability, 4.0)
-    share = found.sum() / 4.0
-    odds = probability / (1 - probability)
-    np.testing.assert_allclose(found, share * odds / (1 + share * odds), rtol=1e-3)
-    assert 0.4 < share < 0.6
+def test_a_threshold_of_ones_own_is_asked_of_what_the_judge_says() -> None:
+    table = _candidates([0], [0.5])
+    assert [len(_report(table, 1, threshold=least, judge=_judge(logit=1.0))) for least in (0.7, 0.75)] == [1, 0]
 
 
 def test_the_best_threshold_gives_the_highest_expected_jaccard_index() -> None:
@@ -77,19 +79,26 @@ def test_faint_molecules_among_many_are_reported_for_less_than_a_half() -> None:
 
 
 def test_each_group_of_frames_is_judged_by_itself() -> None:
-    crowd = _candidates(np.repeat(np.arange(GROUP_FRAMES), 12), 0.7)
-    noise = _noise(GROUP_FRAMES)
-    noise["frame"] += GROUP_FRAMES
-    found = _report(np.concatenate([crowd, noise]), 2 * GROUP_FRAMES)
-    assert len(found) == len(crowd)
-    assert (found["frame"] < GROUP_FRAMES).all()
+    crowd = _candidates(np.repeat(np.arange(GROUP_FRAMES), 12), 0.8)
+    few = _candidates([GROUP_FRAMES], [0.8])
+    found = _report(np.concatenate([crowd, few]), 2 * GROUP_FRAMES, judge=_judge(by_number=0.5))
+    assert len(np.unique(found["probability"])) == 2
+    assert found["probability"][-1] < found["probability"][0]
+    (alone,) = _report(few, 2 * GROUP_FRAMES, judge=_judge(by_number=0.5))
+    assert alone == found[-1]
 
 
 def test_frames_that_the_settings_leave_out_are_no_empty_ones() -> None:
     frames = np.arange(0, 100, 10)
     table = _candidates(np.repeat(frames, 5), 0.7)
-    assert len(reported(table, frames, frame_pixels=_FRAME_PIXELS, threshold=None)) == len(table)
+    judge = _judge(by_number=1.0)
+    found = reported(table, frames, judge=judge, threshold=None, frame_pixels=_FRAME_PIXELS, pixel_size_nm=100.0)
+    assert len(found) == len(table)
+    together = table.copy()
+    together["frame"] = np.repeat(np.arange(10), 5)
+    np.testing.assert_array_equal(found["probability"], _report(together, 10, judge=judge)["probability"])
 
 
 def test_without_candidates_there_is_nothing_to_report() -> None:
-    assert len(_report(_candidates([], []), 10)) == 0
+    assert len(_report(_candidates([], []), 10, judge=_judge())) == 0
+    assert len(_report(_candidates([], []), 0)) == 0

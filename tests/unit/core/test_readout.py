@@ -63,13 +63,13 @@ def test_of_emitters_all_candidates_are_read_and_some_chosen() -> None:
     output = np.random.default_rng(1).random((3, len(EMITTER_CHANNELS), 16, 16), np.float32)
     candidates = to_candidates(output, np.arange(3), camera=DEFAULT_CAMERA, pixel_size_nm=100.0)
     assert _read(output, _spec()).tobytes() == candidates.tobytes()
-    chosen = choose(candidates, np.arange(3), spec=_spec(), frame_pixels=256)
+    chosen = choose(candidates, np.arange(3), spec=_spec(), frame_pixels=256, pixel_size_nm=100.0)
     assert 20 < len(chosen) < len(candidates)
 
 
 def test_what_is_read_of_all_else_is_chosen() -> None:
     rows = _read(_frame((10, 12, 1000.0), (20, 33, 300.0)), _COUNTS)
-    assert choose(rows, np.arange(1), spec=_COUNTS, frame_pixels=256) is rows
+    assert choose(rows, np.arange(1), spec=_COUNTS, frame_pixels=256, pixel_size_nm=100.0) is rows
 
 
 def test_a_maps_pixels_are_counted_in_camera_pixels() -> None:

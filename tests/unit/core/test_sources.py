@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-from cellstorm.chunks import MAX_CHUNK_FRAMES, Chunk
+from cellstorm.chunks import FILE_CHUNK_FRAMES, MAX_CHUNK_FRAMES, Chunk
 from cellstorm.cutting import ChunkCutter
 from cellstorm.decoding import decode
 from cellstorm.errors import FrameSizeChanged, InvalidVideo
@@ -72,21 +72,27 @@ def indices_of(path: Path) -> list[int]:
 @pytest.mark.parametrize("name", ["video.mp4", "video.mov", "video.mkv", "video.ts", "video.flv"])
 @pytest.mark.parametrize("b_frames", ["0", "2"])
 def test_h264_in_any_container_is_cut_without_decoding(tmp_path: Path, name: str, b_frames: str) -> None:
-    units = encode_h264(numbered_frames(30), options={"bf": b_frames, "preset": "medium"})
+    units = encode_h264(numbered_frames(150), options={"bf": b_frames, "preset": "medium"})
     path = mux_units(tmp_path / name, units)
     source = open_source(path)
     assert isinstance(source, H264Source)
     assert source.frame_size == (96, 64)
     chunks = list(source.chunks())
     assert [c.header.codec for c in chunks] == ["h264"] * 3
-    assert indices_of(path) == list(range(30))
+    assert indices_of(path) == list(range(150))
     times = [t for c in chunks for t in c.header.times_s]
-    assert times == pytest.approx([i / 30 for i in range(30)], abs=0.0011)  # some containers count in milliseconds
+    assert times == pytest.approx([i / 30 for i in range(150)], abs=0.0011)  # some containers count in milliseconds
+
+
+def test_chunks_of_a_file_are_long_however_close_its_key_frames(tmp_path: Path) -> None:
+    path = mux_units(tmp_path / "video.mp4", encode_h264(numbered_frames(150), group=3))
+    assert [c.header.frame_count for c in chunks_of(path)] == [66, 66, 18]
+    assert indices_of(path) == list(range(150))
 
 
 def test_a_file_gives_the_chunks_that_the_units_give(tmp_path: Path) -> None:
-    units = encode_h264(numbered_frames(30))
-    cutter = ChunkCutter()
+    units = encode_h264(numbered_frames(150))
+    cutter = ChunkCutter(chunk_frames=FILE_CHUNK_FRAMES)
     live = [c.chunk for unit in units for c in cutter.add(unit)] + [c.chunk for c in cutter.finish()]
     assert chunks_of(mux_units(tmp_path / "video.mp4", units)) == live
 

@@ -13,6 +13,7 @@ pytest.importorskip("bioimageio.spec", reason="export needs bioimageio.spec: pip
 
 from cellstorm import zoo  # noqa: E402  # after the checks for what it needs
 from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402
+from cellstorm_models.clips import make_clip  # noqa: E402
 from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
 from cellstorm_models.export import check_package, write_package  # noqa: E402
 from cellstorm_models.networks import EmitterNet  # noqa: E402
@@ -103,8 +104,7 @@ def test_a_run_that_was_not_begun_cannot_be_resumed(tmp_path: Path) -> None:
 def test_an_exported_package_is_valid_and_gives_its_own_test_output(run: Path, tmp_path: Path) -> None:
     net, reached = best_network(run)
     assert reached["step"] in (2, 4)
-    net.sigma_factor.fill_(3.0)  # what calibration sets must be in the exported graph too
-    spec = write_package(net, tmp_path / "tiny", version="0.0.1", threshold=0.5)
+    spec = write_package(net, tmp_path / "tiny", version="0.0.1", threshold=0.5, judging=[make_clip(3, 0)])
     assert zoo.entry("tiny", tmp_path).spec == spec
     generator = ExportedGenerator(zoo.weights_path("tiny", tmp_path))
     output = generator.predict(np.load(tmp_path / "tiny" / "test_input.npy"))

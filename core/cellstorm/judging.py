@@ -1,0 +1,152 @@
+"""What many candidates together tell of each: its probability and its precision, revised.
+
+A generator sees some tens of pixels of a few frames, and in doubt takes molecules to be as frequent and as bright as in its
+training. Many frames together know better: whether molecules are few or many there, how bright they are, how sharply what is
+likely parts from what is not, and whether what is seen in one frame is still there in the next.
+
+A `Judge` is a network with one hidden layer that weighs all of this. It is fitted to a generator once it is trained, on
+simulated recordings that it never saw (cellstorm_models/judges.py), and is part of its package.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from scipy.spatial import KDTree
+
+from cellstorm.localizations import Localizations
+
+LIKELY: Final = (0.02, 0.1, 0.35, 0.7)
+"""Probabilities from which on candidates are counted by themselves, up to the next one."""
+UNIT_VOLUME_PX: Final = 2**19
+"""Pixels, of all frames together, that numbers of candidates refer to: 32 frames of 128x128."""
+USUAL_VOLUME: Final = 0.02
+"""Of that, with USUAL_COUNT candidates in it: what is taken to have been seen besides, so that little does not tell much."""
+USUAL_COUNT: Final = 0.3
+SAME_PLACE_PX: Final = 1.5
+"""A candidate of the frame before or after that is nearer is taken for the same molecule."""
+FARTHEST: Final = 3.0
+"""Standard deviations from the mean of what a judge was fitted to: beyond it, it does not extrapolate."""
+SURE: Final = 1.0 - 1e-4
+"""Nothing is likelier than this, as a network says it."""
+
+GROUP_FEATURES: Final = (
+    *(f"candidates_from_{least:g}" for least in LIKELY),  # logarithm of their number in UNIT_VOLUME_PX
+    "persistence",  # mean of `elsewhere`, below, weighted by squared probability
+    "precision",  # likewise of the candidates' `precision`
+    "brightness_spread",  # standard deviation of the signal's logarithm, weighted by probability
+)
+"""Of all candidates of a group of frames."""
+CANDIDATE_FEATURES: Final = (
+    "logit",  # of the generator's probability
+    "brightness",  # logarithm of the signal over the group's (its mean weighted by squared probability)
+    "precision",  # logarithm of the generator's sigma in pixels
+    "width",  # likewise of the spot's
+    "elsewhere",  # probability of the nearest candidate at the same place one frame before or after: the larger one
+)
+FEATURES: Final = (*GROUP_FEATURES, *CANDIDATE_FEATURES)
+
+BRIGHTNESS: Final = 3.0
+"""Of the logarithm: twenty times as bright, or as faint, as the others; no more is told."""
+LEAST: Final = 1e-3
+"""Of a signal or a sigma, for its logarithm."""
+LEAST_WEIGHT: Final = 1e-9
+
+_FRAMES_APART: Final = 100.0  # pixels between frames in the tree of places: no candidate is near one of another frame
+
+_Row = Annotated[tuple[float, ...], Field(min_length=1)]
+
+
+class Judge(BaseModel):
+    """Weights; `centre` and `spread` are the means and standard deviations of FEATURES where it was fitted."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    centre: _Row
+    spread: _Row
+    hidden: tuple[_Row, ...] = Field(min_length=1, description="One row for each hidden unit; its bias comes last.")
+    output: tuple[_Row, ...] = Field(
+        min_length=2,
+        max_length=2,
+        description="What is added to the probability's logit, and to the precision's logarithm; biases last.",
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        inputs, units = len(FEATURES), len(self.hidden)
+        widths = {len(self.centre), len(self.spread), *(len(row) - 1 for row in self.hidden)}
+        if widths != {inputs} or any(len(row) != units + 1 for row in self.output):
+            raise ValueError(
+                f"a judge has {inputs} inputs, and as many weights of each output as hidden units and a bias"
+            )
+        return self
+
+    def revise(
+        self, candidates: Localizations, *, frame_count: int, frame_pixels: int, pixel_size_nm: float
+    ) -> Localizations:
+        """All candidates of a group of frames, by frame, with what their probability and their precision become."""
+        if not len(candidates):
+            return candidates
+        inputs = features(candidates, frame_count=frame_count, frame_pixels=frame_pixels, pixel_size_nm=pixel_size_nm)
+        standard = np.clip((inputs - self.centre) / self.spread, -FARTHEST, FARTHEST)
+        active = np.tanh(_affine(standard, np.array(self.hidden)))
+        more = _affine(active, np.array(self.output))
+        revised = candidates.copy()
+        logit = inputs[:, FEATURES.index("logit")] + more[:, 0]
+        revised["probability"] = 1.0 / (1.0 + np.exp(-logit))
+        revised["precision_nm"] = candidates["precision_nm"] * np.exp(more[:, 1])
+        return revised
+
+
+def features(
+    candidates: Localizations, *, frame_count: int, frame_pixels: int, pixel_size_nm: float
+) -> NDArray[np.float64]:
+    """(n, len(FEATURES)) of n candidates, one at least, by frame: all of `frame_count` frames of `frame_pixels` camera pixels each."""
+    probability = np.minimum(candidates["probability"].astype(np.float64), SURE)
+    elsewhere = _elsewhere(candidates, probability, pixel_size_nm)
+    log_signal = _log(candidates["photons"])
+    log_sigma = _log(candidates["precision_nm"] / pixel_size_nm)
+    squared = probability**2 + LEAST_WEIGHT
+    usual_log_signal = np.average(log_signal, weights=squared)
+    volume = frame_count * frame_pixels / UNIT_VOLUME_PX
+    numbers = np.histogram(probability, [*LIKELY, 1.0])[0]
+    group = [
+        *np.log((numbers + USUAL_COUNT) / (volume + USUAL_VOLUME)),
+        np.average(elsewhere, weights=squared),
+        np.average(log_sigma, weights=squared),
+        np.sqrt(np.average((log_signal - usual_log_signal) ** 2, weights=probability + LEAST_WEIGHT)),
+    ]
+    own = (
+        np.log(probability / (1.0 - probability)),
+        np.clip(log_signal - usual_log_signal, -BRIGHTNESS, BRIGHTNESS),
+        log_sigma,
+        _log(candidates["psf_sigma_nm"] / pixel_size_nm),
+        elsewhere,
+    )
+    return np.column_stack([np.tile(group, (len(candidates), 1)), *own])
+
+
+def _log(values: NDArray[np.floating]) -> NDArray[np.float64]:
+    return np.log(np.maximum(values.astype(np.float64), LEAST))
+
+
+def _elsewhere(
+    candidates: Localizations, probability: NDArray[np.float64], pixel_size_nm: float
+) -> NDArray[np.float64]:
+    places = np.column_stack(
+        [candidates["x_nm"] / pixel_size_nm, candidates["y_nm"] / pixel_size_nm, _FRAMES_APART * candidates["frame"]]
+    )
+    tree = KDTree(places)
+    with_nothing = np.append(probability, 0.0)  # what a query that finds nothing points at
+    one_frame = np.array([0.0, 0.0, _FRAMES_APART])
+    _, before = tree.query(places - one_frame, distance_upper_bound=SAME_PLACE_PX)
+    _, after = tree.query(places + one_frame, distance_upper_bound=SAME_PLACE_PX)
+    return np.asarray(np.maximum(with_nothing[before], with_nothing[after]), np.float64)
+
+
+def _affine(inputs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Weights are (outputs, inputs + 1), biases last."""
+    return np.asarray(inputs @ weights[:, :-1].T + weights[:, -1])

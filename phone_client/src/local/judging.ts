@@ -1,0 +1,125 @@
+/**
+ * What many candidates together tell of each, as core/cellstorm/judging.py has it (the reasons stand there): a judge revises
+ * probability and precision by what a group of frames shows.
+ */
+import type { Judge } from "../generated/models";
+import { JUDGING } from "../generated/tables";
+import { ROW_VALUES, columnIndex } from "../live/messages";
+
+const X = columnIndex("x_nm");
+const Y = columnIndex("y_nm");
+const PHOTONS = columnIndex("photons");
+const PRECISION = columnIndex("precision_nm");
+const WIDTH = columnIndex("psf_sigma_nm");
+const PROBABILITY = columnIndex("probability");
+
+export interface Scale {
+  /** Camera pixels of a frame. */
+  readonly framePixels: number;
+  readonly pixelSizeNm: number;
+}
+
+/** Sets what probability and precision become in the rows of all frames of a group, as they lie in memory. */
+export function revise(judge: Judge, frames: readonly Float32Array[], scale: Scale): void {
+  const inputs = features(frames, scale);
+  let at = 0;
+  for (const rows of frames) {
+    for (let row = 0; row < rows.length; row += ROW_VALUES) {
+      const own = inputs[at++]!;
+      const standard = own.map((value, index) => {
+        const distance = (value - judge.centre[index]!) / judge.spread[index]!;
+        return Math.max(-JUDGING.farthest, Math.min(JUDGING.farthest, distance));
+      });
+      const active = judge.hidden.map((weights) => Math.tanh(affine(weights, standard)));
+      const logit = own[JUDGING.logit]! + affine(judge.output[0], active);
+      rows[row + PROBABILITY] = 1 / (1 + Math.exp(-logit));
+      rows[row + PRECISION]! *= Math.exp(affine(judge.output[1], active));
+    }
+  }
+}
+
+/** Of each candidate, in the order that the judge's weights have. */
+function features(frames: readonly Float32Array[], scale: Scale): number[][] {
+  const places = frames.map((rows) => placesOf(rows, scale.pixelSizeNm));
+  const elsewhere = places.flatMap((own, frame) =>
+    own.map((place) => Math.max(there(place, places[frame - 1]), there(place, places[frame + 1]))),
+  );
+  const candidates = places.flat();
+  const weights = candidates.map(({ probability }) => probability ** 2 + JUDGING.least_weight);
+  const logSignal = candidates.map(({ signal }) => log(signal));
+  const logSigma = candidates.map(({ sigmaPx }) => log(sigmaPx));
+  const usual = average(logSignal, weights);
+  const spread = average(
+    logSignal.map((value) => (value - usual) ** 2),
+    candidates.map(({ probability }) => probability + JUDGING.least_weight),
+  );
+  const group = [
+    ...numbers(candidates, (frames.length * scale.framePixels) / JUDGING.unit_volume_px),
+    average(elsewhere, weights),
+    average(logSigma, weights),
+    Math.sqrt(spread),
+  ];
+  return candidates.map(({ probability, widthPx }, index) => [
+    ...group,
+    Math.log(probability / (1 - probability)),
+    Math.max(-JUDGING.brightness, Math.min(JUDGING.brightness, logSignal[index]! - usual)),
+    logSigma[index]!,
+    log(widthPx),
+    elsewhere[index]!,
+  ]);
+}
+
+interface Place {
+  readonly xPx: number;
+  readonly yPx: number;
+  readonly probability: number;
+  readonly signal: number;
+  readonly sigmaPx: number;
+  readonly widthPx: number;
+}
+
+function placesOf(rows: Float32Array, pixelSizeNm: number): Place[] {
+  return Array.from({ length: rows.length / ROW_VALUES }, (_, index) => {
+    const value = (column: number) => rows[index * ROW_VALUES + column]!;
+    return {
+      xPx: value(X) / pixelSizeNm,
+      yPx: value(Y) / pixelSizeNm,
+      probability: Math.min(value(PROBABILITY), JUDGING.sure),
+      signal: value(PHOTONS),
+      sigmaPx: value(PRECISION) / pixelSizeNm,
+      widthPx: value(WIDTH) / pixelSizeNm,
+    };
+  });
+}
+
+/** Probability of the nearest one at the same place in another frame, whose candidates are sorted by y. */
+function there(place: Place, others: readonly Place[] = []): number {
+  let [nearest, probability] = [JUDGING.same_place_px ** 2, 0];
+  for (const other of others) {
+    const down = other.yPx - place.yPx;
+    if (down > JUDGING.same_place_px) break;
+    const squared = (other.xPx - place.xPx) ** 2 + down ** 2;
+    if (squared < nearest) [nearest, probability] = [squared, other.probability];
+  }
+  return probability;
+}
+
+/** Logarithms of how many candidates are as likely as each class asks for, in the unit volume. */
+function numbers(candidates: readonly Place[], volume: number): number[] {
+  return JUDGING.likely.map((least, index) => {
+    const most = JUDGING.likely[index + 1] ?? Infinity;
+    const count = candidates.filter(({ probability }) => probability >= least && probability < most).length;
+    return Math.log((count + JUDGING.usual_count) / (volume + JUDGING.usual_volume));
+  });
+}
+
+function average(values: readonly number[], weights: readonly number[]): number {
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  return values.reduce((sum, value, index) => sum + value * weights[index]!, 0) / total;
+}
+
+function affine(weights: readonly number[], values: readonly number[]): number {
+  return values.reduce((sum, value, index) => sum + value * weights[index]!, weights[values.length]!);
+}
+
+const log = (value: number): number => Math.log(Math.max(value, JUDGING.least));
