@@ -59,7 +59,7 @@ faintest lose some hundredths (`docs/evaluation`). {milliseconds:.1f} ms of proc
 ## Limits
 Trained on simulations and on x264 alone. At 100 photons it finds three quarters of the molecules at CRF 18, under a half at
 phone bitrates and hardly any at CRF 28; two spots within about two pixels are often taken for one. What is reported depends on
-what 32 frames show together (`docs/decisions/0013-a-chunk-tells-how-likely-its-molecules-are.md`): a faint molecule is left out
+what 32 frames show together (`docs/decisions/0015-a-judge-learned-what-a-chunk-tells.md`): a faint molecule is left out
 where hardly another one shines, and kept in a crowd. At 50 photons the photons of those it does find are too many. The share of
 errors within the stated sigma is 0.58 to 0.81 on the videos above from 100 photons up (0.68 would be true); it is lowest where
 spots overlap and are hard-compressed. Spots narrower than 0.95 or wider than 2.6 pixels, a phone's temporal denoising, and
