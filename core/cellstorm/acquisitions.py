@@ -228,7 +228,9 @@ class Acquisition(BaseModel):
         default=None, description="Of the kept video; null until it is finished, and of older ones."
     )
     generator: GeneratorSpec | None = Field(
-        default=None, description="As it was when the acquisition was opened; null of very old ones."
+        default=None,
+        description="As it was when the acquisition was opened, but without its judge, which its report has; null of very old "
+        "ones.",
     )
     created_at: datetime
     frame_width: int | None = Field(description="Null until the first frame.")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from cellstorm.chunks import MIN_CHUNK_FRAMES
+from cellstorm.chunks import FILE_CHUNK_BYTES, MIN_CHUNK_FRAMES
 from cellstorm.continuity import MAX_LOST, Continuity
 from cellstorm.errors import InvalidVideo
 from cellstorm.frame_marks import FrameMark, find_mark, marked, unmarked
@@ -49,7 +49,7 @@ class ChunkCutter:
     quarter_turns
         Counterclockwise, of every frame, as a file's display matrix asks for.
     chunk_frames
-        From so many frames on a key frame ends a chunk.
+        From so many frames on a key frame ends a chunk; of large frames, from MIN_CHUNK_FRAMES or FILE_CHUNK_BYTES on.
     first_chunk_frames
         Likewise the first one, where that is another number: a phone's is short, so that its image begins soon.
     trust_marks
@@ -226,7 +226,10 @@ class ChunkCutter:
         """Whether a key frame begins a new chunk; in a kept video it does where it did when the video was received."""
         if not chunk.is_whole or isinstance(chunk, RecutChunk):
             return True
-        return mark is not None if self._follows_marks else chunk.frame_count >= self._least_frames
+        if self._follows_marks:
+            return mark is not None
+        is_large = chunk.frame_count >= MIN_CHUNK_FRAMES and chunk.decoded_bytes >= FILE_CHUNK_BYTES
+        return is_large or chunk.frame_count >= self._least_frames
 
     def _continue_group(self, picture: _Picture, _mark: FrameMark | None, lost: int) -> list[CutChunk]:
         """Between key frames."""

@@ -20,7 +20,7 @@ from cellstorm.localizations import LOCALIZATION, Localizations
 _SAME_PX: Final = 1.0
 """Neighbouring pixels whose predictions are nearer to each other mean one emitter."""
 LEAST_PROBABILITY: Final = 0.02
-"""Of a candidate: of a hundred such hardly one is reported, wherever molecules are as frequent as they may be."""
+"""Of a candidate: hardly one that is less likely is reported, whatever a judge makes of it."""
 LEAST_OF_A_PIXEL: Final = LEAST_PROBABILITY / 4
 """An emitter where four pixels meet."""
 _LEAST_VARIANCE: Final = 1e-6
@@ -69,6 +69,8 @@ def to_candidates(
     acquisition, rising. A frame's rows depend on its own output alone.
     """
     pixels = _Pixels(*np.nonzero(output[:, _CHANNEL["probability"]] > LEAST_OF_A_PIXEL))
+    is_number = np.isfinite(output[pixels.frame, :, pixels.row, pixels.column]).all(axis=1)
+    pixels = pixels.kept(np.asarray(is_number))
     joined = _join_neighbours(output, pixels)
     likely = joined.stands & (joined.probability > LEAST_PROBABILITY)
     pixels, joined = pixels.kept(likely), joined.kept(likely)
@@ -86,6 +88,8 @@ def to_candidates(
     table["precision_nm"] = pixel_size_nm * np.sqrt(joined.variance)
     table["psf_sigma_nm"] = channel("psf_sigma") * pixel_size_nm
     table["probability"] = np.minimum(1.0, joined.probability)
+    finite = np.logical_and.reduce([np.isfinite(table[name]) for name in LOCALIZATION.names or ()])
+    table = table[finite]  # where a network has gone astray, its chunk's other candidates still count
     return table[np.lexsort((table["x_nm"], table["y_nm"], table["frame"]))]
 
 

@@ -86,6 +86,12 @@ class GeneratorSpec(BaseModel):
         return self
 
     @property
+    def digests(self) -> str:
+        """Of network and judge, short, for people to compare."""
+        network = self.sha256[:12] if self.sha256 else "no network"
+        return f"{network}, judge {self.judge.digest}" if self.judge else network
+
+    @property
     def threshold_in_words(self) -> str:
         """For reports and cards."""
         return "by the expected Jaccard index" if self.threshold is None else f"{self.threshold:g}"

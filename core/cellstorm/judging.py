@@ -10,6 +10,7 @@ simulated recordings that it never saw (cellstorm_models/judges.py), and is part
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated, Final, Self
 
 import numpy as np
@@ -30,6 +31,8 @@ SAME_PLACE_PX: Final = 1.5
 """A candidate of the frame before or after that is nearer is taken for the same molecule."""
 FARTHEST: Final = 3.0
 """Standard deviations from the mean of what a judge was fitted to: beyond it, it does not extrapolate."""
+FARTHEST_APART: Final = 10.0
+"""Logits, or logarithms of precisions, before and after."""
 SURE: Final = 1.0 - 1e-4
 """Nothing is likelier than this, as a network says it."""
 
@@ -63,7 +66,7 @@ _Row = Annotated[tuple[float, ...], Field(min_length=1)]
 class Judge(BaseModel):
     """Weights; `centre` and `spread` are the means and standard deviations of FEATURES where it was fitted."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     centre: _Row
     spread: _Row
@@ -82,7 +85,14 @@ class Judge(BaseModel):
             raise ValueError(
                 f"a judge has {inputs} inputs, and as many weights of each output as hidden units and a bias"
             )
+        if min(self.spread) <= 0:
+            raise ValueError("the spread of a judge's inputs must be above zero")
         return self
+
+    @property
+    def digest(self) -> str:
+        """Eight hexadecimal digits that tell it from others."""
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:8]
 
     def revise(
         self, candidates: Localizations, *, frame_count: int, frame_pixels: int, pixel_size_nm: float
@@ -93,7 +103,7 @@ class Judge(BaseModel):
         inputs = features(candidates, frame_count=frame_count, frame_pixels=frame_pixels, pixel_size_nm=pixel_size_nm)
         standard = np.clip((inputs - self.centre) / self.spread, -FARTHEST, FARTHEST)
         active = np.tanh(_affine(standard, np.array(self.hidden)))
-        more = _affine(active, np.array(self.output))
+        more = np.clip(_affine(active, np.array(self.output)), -FARTHEST_APART, FARTHEST_APART)
         revised = candidates.copy()
         logit = inputs[:, FEATURES.index("logit")] + more[:, 0]
         revised["probability"] = 1.0 / (1.0 + np.exp(-logit))

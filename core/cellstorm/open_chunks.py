@@ -65,6 +65,12 @@ class OpenChunk(ABC):
         return self.place.first_frame + self.frame_count + self.lost + self.damaged
 
     @property
+    def decoded_bytes(self) -> int:
+        """Of its frames' counts."""
+        bytes_each = 1 if self.place.bit_depth == 8 else 2
+        return self.frame_count * self.place.width * self.place.height * bytes_each
+
+    @property
     def is_whole(self) -> bool:
         return self.lost == 0 and self.damaged == 0
 

@@ -9,6 +9,7 @@ the densest alone would be heard.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -21,7 +22,6 @@ from torch.nn import functional
 
 from cellstorm.camera import Camera
 from cellstorm.judging import CANDIDATE_FEATURES, FARTHEST, FEATURES, GROUP_FEATURES, Judge, features
-from cellstorm.presence import GROUP_FRAMES
 from cellstorm.scoring import CARE_ON, DEFAULT_TOLERANCE_NM, TRUTH, Truth, matches
 from cellstorm_models.clips import Clip, make_clip
 from cellstorm_models.evaluation.exported import ExportedGenerator
@@ -42,6 +42,8 @@ our own, and an uncertainty that is stated too small misleads more than one that
 _SPARSE: Final = 2.0 / 128**2  # emitters per frame and pixel
 _SPARSE_WEIGHT: Final = 6.0
 """A phantom is worse where there is nothing else: at 1, 3 phantoms in 100 empty frames for 1, at 20 a quarter fewer of the faintest."""
+_LENGTHS: Final = ((32, 8), (32, 7, 1), (32, 6, 2), (32, 5, 3))
+"""Frames of a clip's groups, by turns: what is left of a chunk after its last full group may be of any length."""
 _DAMPING: Final = (10.0, 0.7)  # a group counts in proportion to its candidates over (that many + candidates) ** power
 _LEAST_SPREAD: Final = 0.05  # of any input: where all were the same, a little more or less tells nothing
 _LEAST_ERROR_PX: Final = 1e-3
@@ -65,7 +67,11 @@ def fit_judge(generator: ExportedGenerator, clips: Iterable[Clip] | None = None)
     """For that generator; None where it finds nothing that could be judged."""
     if clips is None:
         clips = (make_clip(JUDGE_SEED, number) for number in range(JUDGE_CLIPS))
-    groups = [group for clip in clips for group in _groups(generator, clip)]
+    groups = [
+        group
+        for clip, lengths in zip(clips, itertools.cycle(_LENGTHS), strict=False)
+        for group in _groups(generator, clip, lengths)
+    ]
     return fit(groups) if any(group.right.any() for group in groups) else None
 
 
@@ -161,8 +167,8 @@ def _loss(net: nn.Module, group: _Tensors) -> Tensor:
     return (group.weight * group.counted * (entropy + group.right * reported * quantile)).sum()
 
 
-def _groups(generator: ExportedGenerator, clip: Clip) -> Iterator[JudgedGroup]:
-    """Those of the clip that hold candidates."""
+def _groups(generator: ExportedGenerator, clip: Clip, lengths: Sequence[int]) -> Iterator[JudgedGroup]:
+    """Of the clip, as long as these; those that hold candidates."""
     table, truth = generator.candidates(clip.counts, camera=_COUNTS, pixel_size_nm=_PIXEL_SIZE_NM), _truth(clip)
     found, true = matches(table, truth, DEFAULT_TOLERANCE_NM)
     care = truth["on"][true] >= CARE_ON
@@ -172,8 +178,7 @@ def _groups(generator: ExportedGenerator, clip: Clip) -> Iterator[JudgedGroup]:
     for axis, name in enumerate(("x_nm", "y_nm")):
         error_px[found, axis] = np.abs(table[name][found] - truth[name][true]) / _PIXEL_SIZE_NM
     density = (truth["on"] >= CARE_ON).sum() / clip.counts.size
-    for first in range(0, len(clip.counts), GROUP_FRAMES):
-        last = min(first + GROUP_FRAMES, len(clip.counts))
+    for first, last in itertools.pairwise(itertools.accumulate(lengths, initial=0)):
         place = slice(*np.searchsorted(table["frame"], [first, last]))
         if place.start == place.stop:
             continue

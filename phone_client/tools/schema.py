@@ -32,7 +32,7 @@ from cellstorm.analysis.exposure import ExposureDrift
 from cellstorm.batches import Batch
 from cellstorm.camera import DEFAULT_CAMERA, PRESETS
 from cellstorm.camera_report import CameraReport
-from cellstorm.chunks import MIN_CHUNK_FRAMES
+from cellstorm.chunks import FILE_CHUNK_BYTES, FILE_CHUNK_FRAMES, MIN_CHUNK_FRAMES
 from cellstorm.comparison import CommonComparison, Comparison
 from cellstorm.emitters import LEAST_OF_A_PIXEL, LEAST_PROBABILITY, to_candidates
 from cellstorm.gaps import LinkGap
@@ -106,12 +106,14 @@ def tables() -> str:
         "usual_count": judging.USUAL_COUNT,
         "same_place_px": judging.SAME_PLACE_PX,
         "farthest": judging.FARTHEST,
+        "farthest_apart": judging.FARTHEST_APART,
         "sure": judging.SURE,
         "brightness": judging.BRIGHTNESS,
         "least": judging.LEAST,
         "least_weight": judging.LEAST_WEIGHT,
         "logit": judging.FEATURES.index("logit"),
     }
+    file_chunk = {"frames": FILE_CHUNK_FRAMES, "bytes": FILE_CHUNK_BYTES, "least_frames": MIN_CHUNK_FRAMES}
     choosing = {"group_frames": presence.GROUP_FRAMES, "least": presence.LEAST}
     threshold = {"least": LEAST_THRESHOLD, "most": MOST_THRESHOLD}
     colormaps = {name: rendering.palette(name).tobytes().hex() for name in get_args(rendering.Colormap)}
@@ -124,7 +126,7 @@ def tables() -> str:
             f"export const WIRE_COLUMNS = {json.dumps(wire)} as const;",
             f"export const EMITTER_CHANNELS = {json.dumps(EMITTER_CHANNELS)} as const;",
             f"export const THUNDERSTORM_HEADER = {json.dumps(thunderstorm.HEADER)} as const;",
-            f"export const MIN_CHUNK_FRAMES = {MIN_CHUNK_FRAMES};",
+            f"export const FILE_CHUNK = {json.dumps(file_chunk)} as const;",
             f"export const LEAST_PROBABILITY = {LEAST_PROBABILITY};",
             f"export const THRESHOLD_LIMITS = {json.dumps(threshold)} as const;",
             f"export const LEAST_OF_A_PIXEL = {LEAST_OF_A_PIXEL};",

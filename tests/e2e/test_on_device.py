@@ -23,7 +23,7 @@ FRAME_APART_NM = 1e6
 
 @pytest.fixture(scope="module")
 def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three chunks of blinking molecules."""
+    """Two chunks of blinking molecules."""
     path = tmp_path_factory.mktemp("video") / "film.mp4"
     write_mp4(path, recording(FRAMES).counts.astype(np.uint8), Compression(crf=20, key_interval=30))
     return path

@@ -19,7 +19,7 @@ from tests.fakes import blinking_localizations, filaments_and_rings_nm, star_loc
 from tests.gateway import Gateway
 from tests.integration.test_live import receive_binary, receive_text, watching
 from tests.integration.test_rest import API, bearer, check_problem
-from tests.integration.test_uploads import write_video
+from tests.integration.test_uploads import VIDEO_FRAMES, write_video
 
 FILES = {
     "localizations.csv",
@@ -83,13 +83,17 @@ def test_nothing_is_written_before_all_is_processed(gateway: Gateway, tmp_path: 
         assert chunk is not None
         gateway.store.commit(created["id"], chunk, empty(), frame_count=chunk.header.frame_count, widefield=None)
     finished = gateway.wait_for(created["id"], "finished")
-    assert finished["frames_processed"] == 40
+    assert finished["frames_processed"] == VIDEO_FRAMES
     assert finished["video_sha256"] == hashlib.sha256(video.read_bytes()).hexdigest()
     report = json.loads((gateway.library.results(created["id"]) / "report.json").read_text())
     assert report["source"]["codec"] == "h264"
     assert report["source"]["kind"] == "upload"
     seen = report["analysis"]["recording"]
-    assert (seen["quantiser"]["frames"], seen["quantiser"]["key_frames"], seen["frames_sampled"]) == (40, 4, 40)
+    assert (seen["quantiser"]["frames"], seen["quantiser"]["key_frames"], seen["frames_sampled"]) == (
+        VIDEO_FRAMES,
+        VIDEO_FRAMES // 10,
+        100,
+    )
     assert gateway.library.upload(created["id"]).exists()
 
 

@@ -16,7 +16,7 @@ from tests.gateway import Gateway
 from tests.integration.test_archive import FILES
 from tests.integration.test_jobs import working
 from tests.integration.test_rest import API, bearer, check_problem
-from tests.integration.test_uploads import write_video
+from tests.integration.test_uploads import VIDEO_FRAMES, write_video
 
 BATCHES = "/api/v1/batches"
 
@@ -60,7 +60,7 @@ def test_one_broken_file_fails_alone_with_its_reason(gateway: Gateway, video: by
         told = wait_until_over(gateway, batch)
     assert told["is_over"]
     assert {state: count for state, count in told["states"].items() if count} == {"finished": 2, "failed": 1}
-    assert (told["frames_processed"], told["frames_expected"]) == (80, 80)
+    assert (told["frames_processed"], told["frames_expected"]) == (2 * VIDEO_FRAMES, 2 * VIDEO_FRAMES)
     assert [member["name"] for member in told["acquisitions"]] == ["a", "broken", "c"]
     assert "not a video" in told["acquisitions"][1]["error"]
     archive = zipfile.ZipFile(io.BytesIO(gateway.http.get(f"{BATCHES}/{batch['id']}/archive.zip").content))

@@ -17,7 +17,7 @@ from tests.fakes import star_localizations
 from tests.gateway import ADMIN_TOKEN, Gateway
 from tests.integration.test_archive import FILES
 from tests.integration.test_jobs import working
-from tests.integration.test_uploads import write_video
+from tests.integration.test_uploads import VIDEO_FRAMES, write_video
 
 
 class Breaking(httpx.HTTPTransport):
@@ -69,7 +69,7 @@ def test_from_a_file_to_its_table(client: Client, gateway: Gateway, video: Path,
     with working(gateway):
         client.upload(acquisition.id, video, on_progress=lambda *told: sent.append(told))
         finished = client.wait(acquisition.id, timeout_s=60)
-    assert (finished.state, finished.frames_processed) == (State.FINISHED, 40)
+    assert (finished.state, finished.frames_processed) == (State.FINISHED, VIDEO_FRAMES)
     assert sent[-1] == (video.stat().st_size, video.stat().st_size)
     assert {path.name for path in client.results(acquisition.id, tmp_path / "out").iterdir()} == FILES
     assert client.image(acquisition.id).startswith(b"\x89PNG")

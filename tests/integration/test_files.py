@@ -10,7 +10,7 @@ from cellstorm.rendering import widefield_png
 from tests.fakes import star_localizations
 from tests.gateway import Gateway
 from tests.integration.test_rest import API, check_problem
-from tests.integration.test_uploads import write_video
+from tests.integration.test_uploads import CHUNK_FRAMES, write_video
 
 
 def names(gateway: Gateway, acquisition_id: str) -> dict[str, int | None]:
@@ -68,7 +68,7 @@ def test_the_newest_frame_is_one_whose_localizations_are_there(gateway: Gateway,
     address = f"{API}/{created['id']}/frames/last.png"
     wanted = commit_next(gateway, created["id"], 2)
     newest = gateway.http.get(address)
-    assert (newest.status_code, newest.headers["x-frame-index"]) == (200, "29")
+    assert (newest.status_code, newest.headers["x-frame-index"]) == (200, str(3 * CHUNK_FRAMES - 1))
     assert hashlib.sha256(newest.content).digest() == hashlib.sha256(wanted).digest()
     again = gateway.http.get(address, headers={"If-None-Match": newest.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
@@ -87,4 +87,4 @@ def test_the_newest_frame_is_read_from_the_kept_video_after_a_restart(gateway: G
     gateway.stop()
     gateway.start()
     newest = gateway.http.get(f"{API}/{created['id']}/frames/last.png")
-    assert (newest.headers["x-frame-index"], newest.content) == ("29", pictures[-1])
+    assert (newest.headers["x-frame-index"], newest.content) == (str(3 * CHUNK_FRAMES - 1), pictures[-1])

@@ -18,7 +18,7 @@ from cellstorm_server.queueing import JobQueues
 from tests.fakes import star_localizations
 from tests.gateway import Gateway
 from tests.integration.test_rest import API, check_problem
-from tests.integration.test_uploads import write_video
+from tests.integration.test_uploads import CHUNK_FRAMES, VIDEO_FRAMES, write_video
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -92,7 +92,7 @@ def test_what_is_paused_is_not_localized_and_goes_on_when_it_is_resumed(gateway:
     assert not ask(gateway, key, "resume")["paused"]
     assert len(waiting(gateway, key)) == 4
     work(gateway, key)
-    assert gateway.wait_for(key, "finished")["frames_processed"] == 40
+    assert gateway.wait_for(key, "finished")["frames_processed"] == VIDEO_FRAMES
     assert "deleted" not in gateway.log.read_text()
 
 
@@ -114,7 +114,7 @@ def test_cancelling_leaves_an_entry_and_nothing_else(gateway: Gateway, video: by
     told = ask(gateway, key, "cancel")
     assert (told["state"], told["localizations"], told["error"]) == ("cancelled", 0, None)
     assert gateway.store.lease(key, 0, LEASE_S, begin=False) is None  # which ends the worker's job
-    outcome = gateway.store.commit(key, chunk, star_localizations(5), frame_count=10, widefield=None)
+    outcome = gateway.store.commit(key, chunk, star_localizations(5), frame_count=CHUNK_FRAMES, widefield=None)
     assert outcome == "duplicate"
     assert gateway.store.put_chunk(key, chunk, budget_bytes=2**30) == "gone"
     left = [str(name) for name in gateway.store.redis.scan_iter(f"acq:{{{key}}}:*")]
@@ -150,13 +150,13 @@ def test_a_failed_acquisition_is_tried_again_from_its_kept_video(gateway: Gatewa
     number = min(gateway.store.pending(key))
     chunk = gateway.store.get_chunk(key, number)
     assert chunk is not None
-    gateway.store.commit(key, chunk, star_localizations(5), frame_count=10, widefield=None)
+    gateway.store.commit(key, chunk, star_localizations(5), frame_count=CHUNK_FRAMES, widefield=None)
     gateway.store.transition(key, State.FAILED, error="the model was not there")
     told = ask(gateway, key, "retry")
     assert (told["error"], told["frames_processed"], told["localizations"]) == (None, 0, 0)
     with working(gateway):
         finished = gateway.wait_for(key, "finished")
-    assert (finished["frames_processed"], finished["chunks_processed"]) == (40, 4)
+    assert (finished["frames_processed"], finished["chunks_processed"]) == (VIDEO_FRAMES, 4)
     assert (finished["localizations"], finished["error"]) == (0, None)
 
 

@@ -29,13 +29,13 @@ FIELD_NM = 100.0 * (SIDE_PX - 1)
 
 @pytest.fixture(scope="module")
 def recording() -> Recording:
-    config = SimulationConfig(frames=50, width=SIDE_PX, height=SIDE_PX, emitters_per_frame=5)
+    config = SimulationConfig(frames=80, width=SIDE_PX, height=SIDE_PX, emitters_per_frame=5)
     return simulate(config, np.random.default_rng(7))
 
 
 @pytest.fixture(scope="module")
 def video(recording: Recording, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """50 frames in groups of 30 and 20."""
+    """80 frames, a key frame every 30: chunks of 60 and 20."""
     path = tmp_path_factory.mktemp("video") / "sample.mp4"
     write_mp4(path, recording.counts.astype(np.uint8), Compression())
     return path
@@ -77,7 +77,7 @@ def test_the_reference_video_is_reconstructed_without_a_network(shared: Path, tm
 def test_live_equals_batch_row_by_row(video: Path, redis_url: str, model: str) -> None:
     generators = WarmGenerators(None, threads=1)
     settings = AcquisitionSettings(
-        model=model, frames=FrameRange(start=3, stop=45), roi=RegionOfInterest(x=4, y=6, width=50, height=43)
+        model=model, frames=FrameRange(start=3, stop=75), roi=RegionOfInterest(x=4, y=6, width=50, height=43)
     )
     batch = localize_recording(open_source(video), generators.get(model), settings, lambda frames: None)
 
@@ -97,7 +97,7 @@ def test_live_equals_batch_row_by_row(video: Path, redis_url: str, model: str) -
     assert len(store.localizations("acquisition-1")) > 50
     assert store.localizations("acquisition-1").tobytes() == localizations.concatenate(batch.tables).tobytes()
     np.testing.assert_array_equal(store.widefield("acquisition-1").counts, batch.widefield_sum)
-    assert store.get("acquisition-1").frames_processed == batch.frames_processed == 42
+    assert store.get("acquisition-1").frames_processed == batch.frames_processed == 72
     assert store.get("acquisition-1").frames_left_out == batch.frames_left_out == 8
     store.redis.close()
 
@@ -120,7 +120,7 @@ def test_a_video_of_a_single_frame_gives_its_localizations(recording: Recording,
 def test_json_is_one_object_and_nothing_else(video: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert reconstruct(video, "--out", tmp_path / "out", "--frames", "10:30", "--json") == 0
     told = json.loads(capsys.readouterr().out)
-    assert (told["frames_received"], told["frames_processed"], told["frames_damaged"]) == (50, 20, 0)
+    assert (told["frames_received"], told["frames_processed"], told["frames_damaged"]) == (80, 20, 0)
     assert told["localizations"] > 0
     assert told["frames_per_s"] > 0
     assert sorted(told["files"]) == sorted(path.name for path in (tmp_path / "out").iterdir())
@@ -131,7 +131,7 @@ def test_json_is_one_object_and_nothing_else(video: Path, tmp_path: Path, capsys
     [
         pytest.param(("--roi", "40,40,32,32"), "reaches beyond the frame of 64x64", id="region beyond the frame"),
         pytest.param(("--roi", "here"), "--roi: ", id="no region"),
-        pytest.param(("--frames", "50:60"), "the recording has no frames 50:60", id="frames beyond the end"),
+        pytest.param(("--frames", "80:90"), "the recording has no frames 80:90", id="frames beyond the end"),
         pytest.param(("--model", "unheard-of"), "there is no model 'unheard-of'", id="no such model"),
         pytest.param(("--camera", "toy"), "--camera: ", id="no such camera"),
     ],

@@ -17,7 +17,7 @@ import pytest
 from tests.fakes import star_localizations
 from tests.gateway import ADMIN_TOKEN, Gateway
 from tests.integration.test_archive import FILES
-from tests.integration.test_uploads import write_video
+from tests.integration.test_uploads import VIDEO_FRAMES, write_video
 
 
 @contextmanager
@@ -57,11 +57,11 @@ def test_a_recording_is_uploaded_awaited_and_its_results_fetched(gateway: Gatewa
         done = submit(gateway, video, tmp_path / "out", "--pixel-size", "80", "--threshold", "0.4", "--json")
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert (told["state"], told["frames_processed"], told["localizations"]) == ("finished", 40, 4)
+    assert (told["state"], told["frames_processed"], told["localizations"]) == ("finished", VIDEO_FRAMES, 4)
     assert {path.name for path in (tmp_path / "out").iterdir()} == FILES
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert (report["name"], report["pixel_size_nm"], report["settings"]["threshold"]) == ("actin", 80, 0.4)
-    assert report["recording_s"] == pytest.approx(2, abs=0.06)  # 40 frames, 20 a second
+    assert report["recording_s"] == pytest.approx(VIDEO_FRAMES / 20, abs=0.06)
 
 
 def test_a_stream_that_turns_bad_in_the_middle_is_told_and_removed(gateway: Gateway, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_many_files_are_one_batch_and_a_broken_one_fails_alone(gateway: Gateway,
         ("b", "failed"),
         ("c", "finished"),
     ]
-    assert (told["priority"], told["frames_processed"]) == ("high", 80)
+    assert (told["priority"], told["frames_processed"]) == ("high", 2 * VIDEO_FRAMES)
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "c"}
     assert {path.name for path in (tmp_path / "out" / "c").iterdir()} == FILES
     assert not list(tmp_path.glob(".*"))

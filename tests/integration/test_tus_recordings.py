@@ -13,7 +13,7 @@ import pytest
 from tests.gateway import ADMIN_TOKEN, Gateway
 from tests.integration.test_rest import API, check_problem
 from tests.integration.test_tus import APPEND, TUS, Server, checksum, metadata
-from tests.integration.test_uploads import write_video
+from tests.integration.test_uploads import VIDEO_FRAMES, write_video
 
 MIB = 2**20
 
@@ -39,7 +39,7 @@ def test_a_file_goes_to_the_acquisition_that_it_names(gateway: Gateway, server: 
     server.append(upload, 0, video[:1000])
     assert gateway.http.get(f"{API}/{created['id']}").json()["state"] == "waiting"
     assert server.append(upload, 1000, video[1000:]).headers["Cellstorm-Acquisition"] == created["id"]
-    assert gateway.wait_for(created["id"], "processing")["frames_received"] == 40
+    assert gateway.wait_for(created["id"], "processing")["frames_received"] == VIDEO_FRAMES
     assert gateway.library.upload(created["id"]).read_bytes() == video
     told = gateway.http.get(upload).json()
     assert (told["state"], told["offset"], told["acquisition_id"]) == ("taken", len(video), created["id"])
@@ -127,7 +127,7 @@ def test_what_came_survives_a_killed_gateway(gateway: Gateway, server: Server, v
     offset = server.offset(upload)
     assert 1500 <= offset <= 2500
     assert server.append(upload, offset, video[offset:]).status_code == 204
-    assert gateway.wait_for(created["id"], "processing")["frames_received"] == 40
+    assert gateway.wait_for(created["id"], "processing")["frames_received"] == VIDEO_FRAMES
     assert gateway.library.upload(created["id"]).read_bytes() == video
 
 
@@ -167,7 +167,7 @@ def test_a_whole_file_that_nobody_had_taken_is_taken_after_a_restart(
     gateway.stop(kill=True)
     (gateway.data / "uploads" / upload.rsplit("/", 1)[1] / "data").write_bytes(video)
     gateway.start()
-    assert gateway.wait_for(created["id"], "processing")["frames_received"] == 40
+    assert gateway.wait_for(created["id"], "processing")["frames_received"] == VIDEO_FRAMES
 
 
 def test_an_upload_that_is_left_alone_expires_and_its_bytes_are_gone(gateway: Gateway, server: Server) -> None:

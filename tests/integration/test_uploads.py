@@ -31,8 +31,11 @@ from tests.fakes import numbered_frames
 from tests.gateway import ADMIN_TOKEN, Gateway
 from tests.integration.test_rest import API, check_problem
 
+CHUNK_FRAMES = 50  # from FILE_CHUNK_FRAMES on, at a key frame
+VIDEO_FRAMES = 4 * CHUNK_FRAMES
 
-def write_video(path: Path, sizes: list[tuple[int, int]], frames: int = 40) -> Path:
+
+def write_video(path: Path, sizes: list[tuple[int, int]], frames: int = VIDEO_FRAMES) -> Path:
     """H.264 in MPEG-TS or MP4, a key frame every 10; each of `sizes` (width, height) for `frames` frames."""
     with av.open(str(path), "w") as container:
         for place, (width, height) in enumerate(sizes):
@@ -56,9 +59,9 @@ def test_a_video_is_taken_cut_and_queued(gateway: Gateway, tmp_path: Path) -> No
     accepted = response.json()
     assert (accepted["frame_width"], accepted["frame_height"]) == (96, 64)
     assert accepted["roi"] == "0,0,96,64"
-    assert (accepted["frames_expected"], accepted["video_from"]) == (40, "file")
+    assert (accepted["frames_expected"], accepted["video_from"]) == (VIDEO_FRAMES, "file")
     fed = gateway.wait_for(created["id"], "processing")
-    assert fed["frames_received"] == 40
+    assert fed["frames_received"] == VIDEO_FRAMES
     assert fed["chunks_received"] == 4
     first = gateway.store.get_chunk(created["id"], 0)
     assert first is not None
@@ -310,10 +313,17 @@ def test_a_killed_gateway_goes_on_with_an_upload_when_it_is_back(gateway: Gatewa
     # As if it had been killed between the first chunk and the second one.
     gateway.stop(kill=True)
     redis, state = gateway.store.redis, f"acq:{{{created['id']}}}:state"
-    redis.hset(state, mapping={"state": "receiving", "chunks_received": 1, "frames_received": 10, "next_frame": 10})
+    redis.hset(
+        state,
+        mapping={
+            "state": "receiving",
+            "chunks_received": 1,
+            **dict.fromkeys(("frames_received", "next_frame"), CHUNK_FRAMES),
+        },
+    )
     gateway.start()
     fed = gateway.wait_for(created["id"], "processing")
-    assert (fed["chunks_received"], fed["frames_received"]) == (4, 40)
+    assert (fed["chunks_received"], fed["frames_received"]) == (4, VIDEO_FRAMES)
 
 
 def test_a_killed_gateway_forgets_an_upload_that_had_not_come_whole(gateway: Gateway) -> None:

@@ -89,7 +89,8 @@ def _localized(report: Report) -> list[tuple[str, str]]:
         (
             "Its settings",
             f"reads {generator.context_frames} frames at a time, answers with {escape(generator.output)}, "
-            f"threshold {generator.threshold_in_words}",
+            f"threshold {generator.threshold_in_words}"
+            + (f", judge <code>{generator.judge.digest}</code>" if generator.judge else ""),
         ),
     ]
 

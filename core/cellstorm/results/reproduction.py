@@ -68,7 +68,7 @@ class Recipe:
         """
         if spec.model_copy(update={"name": self.generator.name}) == self.generator:
             return
-        mine, theirs = (f"{each.version} ({(each.sha256 or 'no network')[:12]})" for each in (spec, self.generator))
+        mine, theirs = (f"{each.version} ({each.digests})" for each in (spec, self.generator))
         raise ModelUnavailable(
             f"model {spec.name} is {mine} here, but the report was made with {theirs}; install that one "
             "(CELLSTORM_ZOO), or leave out --from"

@@ -74,7 +74,7 @@ def acquisition_of(
         reprocessed_from=fields.get("reprocessed_from"),
         video_from=_video_from(fields),
         video_sha256=fields.get("video_sha256"),
-        generator=GeneratorSpec.model_validate_json(fields["generator"]) if "generator" in fields else None,
+        generator=_generator(fields),
         created_at=datetime.fromtimestamp(float(fields["created_at"]), UTC),
         frame_width=number("frame_width"),
         frame_height=number("frame_height"),
@@ -99,6 +99,13 @@ def acquisition_of(
         error=fields.get("error") or None,
         notice=fields.get("notice") or None,
     )
+
+
+def _generator(fields: Mapping[str, str]) -> GeneratorSpec | None:
+    """Without its judge: hundreds of numbers, in answers that many ask for again and again."""
+    if "generator" not in fields:
+        return None
+    return GeneratorSpec.model_validate_json(fields["generator"]).model_copy(update={"judge": None})
 
 
 def _video_from(fields: Mapping[str, str]) -> Literal["phone", "file"] | None:

@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 bc5b7cb2c5c54d4b88f422d22a0badcf3490080f9843d3cbbc6d31e5acd325df); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 8a86ad1001b6a56be65c13b6d1b3007ddad4610d25ef68152226dbcaf2005125); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -78,7 +78,7 @@ export interface Acquisition {
    */
   video_sha256: string | null;
   /**
-   * As it was when the acquisition was opened; null of very old ones.
+   * As it was when the acquisition was opened, but without its judge, which its report has; null of very old ones.
    */
   generator: GeneratorSpec | null;
   created_at: string;
@@ -649,7 +649,7 @@ export interface CreatedAcquisition {
    */
   video_sha256: string | null;
   /**
-   * As it was when the acquisition was opened; null of very old ones.
+   * As it was when the acquisition was opened, but without its judge, which its report has; null of very old ones.
    */
   generator: GeneratorSpec | null;
   created_at: string;

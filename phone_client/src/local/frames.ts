@@ -19,7 +19,7 @@ export async function* fileFrames(file: Blob, sidePx: number): AsyncGenerator<Lu
   try {
     const track = await videoTrackOf(input);
     const keys = await keyTimes(track);
-    const starts = new ChunkStarts();
+    const starts = new ChunkStarts(track.codedWidth * track.codedHeight);
     for await (const sample of new VideoSampleSink(track).samples()) {
       const beginsChunk = starts.isNext(keys.has(sample.microsecondTimestamp));
       const frame = sample.toVideoFrame();

@@ -26,14 +26,13 @@ export function revise(judge: Judge, frames: readonly Float32Array[], scale: Sca
   for (const rows of frames) {
     for (let row = 0; row < rows.length; row += ROW_VALUES) {
       const own = inputs[at++]!;
-      const standard = own.map((value, index) => {
-        const distance = (value - judge.centre[index]!) / judge.spread[index]!;
-        return Math.max(-JUDGING.farthest, Math.min(JUDGING.farthest, distance));
-      });
+      const standard = own.map((value, index) =>
+        within(JUDGING.farthest, (value - judge.centre[index]!) / judge.spread[index]!),
+      );
       const active = judge.hidden.map((weights) => Math.tanh(affine(weights, standard)));
-      const logit = own[JUDGING.logit]! + affine(judge.output[0], active);
-      rows[row + PROBABILITY] = 1 / (1 + Math.exp(-logit));
-      rows[row + PRECISION]! *= Math.exp(affine(judge.output[1], active));
+      const [logit, logSigma] = judge.output.map((weights) => within(JUDGING.farthest_apart, affine(weights, active)));
+      rows[row + PROBABILITY] = 1 / (1 + Math.exp(-own[JUDGING.logit]! - logit!));
+      rows[row + PRECISION]! *= Math.exp(logSigma!);
     }
   }
 }
@@ -41,9 +40,10 @@ export function revise(judge: Judge, frames: readonly Float32Array[], scale: Sca
 /** Of each candidate, in the order that the judge's weights have. */
 function features(frames: readonly Float32Array[], scale: Scale): number[][] {
   const places = frames.map((rows) => placesOf(rows, scale.pixelSizeNm));
-  const elsewhere = places.flatMap((own, frame) =>
-    own.map((place) => Math.max(there(place, places[frame - 1]), there(place, places[frame + 1]))),
-  );
+  const elsewhere = places.flatMap((own, frame) => {
+    const [before, after] = [there(own, places[frame - 1]), there(own, places[frame + 1])];
+    return before.map((probability, index) => Math.max(probability, after[index]!));
+  });
   const candidates = places.flat();
   const weights = candidates.map(({ probability }) => probability ** 2 + JUDGING.least_weight);
   const logSignal = candidates.map(({ signal }) => log(signal));
@@ -62,7 +62,7 @@ function features(frames: readonly Float32Array[], scale: Scale): number[][] {
   return candidates.map(({ probability, widthPx }, index) => [
     ...group,
     Math.log(probability / (1 - probability)),
-    Math.max(-JUDGING.brightness, Math.min(JUDGING.brightness, logSignal[index]! - usual)),
+    within(JUDGING.brightness, logSignal[index]! - usual),
     logSigma[index]!,
     log(widthPx),
     elsewhere[index]!,
@@ -92,16 +92,20 @@ function placesOf(rows: Float32Array, pixelSizeNm: number): Place[] {
   });
 }
 
-/** Probability of the nearest one at the same place in another frame, whose candidates are sorted by y. */
-function there(place: Place, others: readonly Place[] = []): number {
-  let [nearest, probability] = [JUDGING.same_place_px ** 2, 0];
-  for (const other of others) {
-    const down = other.yPx - place.yPx;
-    if (down > JUDGING.same_place_px) break;
-    const squared = (other.xPx - place.xPx) ** 2 + down ** 2;
-    if (squared < nearest) [nearest, probability] = [squared, other.probability];
-  }
-  return probability;
+/** Of each, the probability of the nearest one at the same place in another frame. Both are sorted by y. */
+function there(places: readonly Place[], others: readonly Place[] = []): number[] {
+  let first = 0; // of the others that may be near this place or those that follow
+  return places.map((place) => {
+    while (first < others.length && others[first]!.yPx < place.yPx - JUDGING.same_place_px) first++;
+    let [nearest, probability] = [JUDGING.same_place_px ** 2, 0];
+    for (let at = first; at < others.length; at++) {
+      const other = others[at]!;
+      if (other.yPx > place.yPx + JUDGING.same_place_px) break;
+      const squared = (other.xPx - place.xPx) ** 2 + (other.yPx - place.yPx) ** 2;
+      if (squared < nearest) [nearest, probability] = [squared, other.probability];
+    }
+    return probability;
+  });
 }
 
 /** Logarithms of how many candidates are as likely as each class asks for, in the unit volume. */
@@ -121,5 +125,7 @@ function average(values: readonly number[], weights: readonly number[]): number 
 function affine(weights: readonly number[], values: readonly number[]): number {
   return values.reduce((sum, value, index) => sum + value * weights[index]!, weights[values.length]!);
 }
+
+const within = (farthest: number, value: number): number => Math.max(-farthest, Math.min(farthest, value));
 
 const log = (value: number): number => Math.log(Math.max(value, JUDGING.least));

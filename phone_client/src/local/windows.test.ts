@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { MIN_CHUNK_FRAMES } from "../generated/tables";
+import { FILE_CHUNK } from "../generated/tables";
 import { ChunkStarts } from "./chunk_starts";
 import { Windows } from "./windows";
 
@@ -36,11 +36,18 @@ test("five frames of context are five frames", () => {
   expect(seen(4, new Windows(5))[1]).toEqual([1, [0, 0, 1, 2, 3]]);
 });
 
+/** Of 100 frames, of which those at `keys` are key frames. */
+function begun(starts: ChunkStarts, keys: readonly number[]): number[] {
+  return Array.from({ length: 100 }, (_, at) => at).filter((at) => starts.isNext(keys.includes(at)));
+}
+
 test("a key frame begins a chunk once the chunk before is long enough", () => {
-  const starts = new ChunkStarts();
-  const keys = [0, 3, MIN_CHUNK_FRAMES, MIN_CHUNK_FRAMES + 1];
-  const begun = Array.from({ length: 2 * MIN_CHUNK_FRAMES }, (_, at) => at).filter((at) =>
-    starts.isNext(keys.includes(at)),
-  );
-  expect(begun).toEqual([0, MIN_CHUNK_FRAMES]);
+  const { frames } = FILE_CHUNK;
+  expect(begun(new ChunkStarts(512 * 512), [0, 3, frames, frames + 1])).toEqual([0, frames]);
+});
+
+test("chunks of large frames are shorter, but not very short", () => {
+  const frameBytes = FILE_CHUNK.bytes / 20;
+  expect(begun(new ChunkStarts(frameBytes), [0, 10, 20, 30, 41])).toEqual([0, 20, 41]);
+  expect(begun(new ChunkStarts(FILE_CHUNK.bytes), [0, 2, 4, 6, 8, 10])).toEqual([0, 8]);
 });

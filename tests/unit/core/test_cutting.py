@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from cellstorm import raw_chunks
+from cellstorm import cutting, raw_chunks
 from cellstorm.chunks import MAX_CHUNK_FRAMES, Chunk, ChunkHeader
 from cellstorm.cutting import ChunkCutter, CutChunk
 from cellstorm.decoding import decode
@@ -134,6 +134,20 @@ def test_the_first_chunk_may_be_shorter_than_the_others() -> None:
     assert summary(made) == [(0, 4, 0, 0), (4, 8, 0, 0), (12, 8, 0, 0)]
     assert_frames_are_where_they_belong(made)
     assert_the_kept_video_gives_the_same(made, 0)
+
+
+def test_chunks_may_be_asked_to_be_long() -> None:
+    _, made = cut(encode_h264(numbered_frames(60), group=4), chunk_frames=22, first_timestamp=0)
+    assert summary(made) == [(0, 24, 0, 0), (24, 24, 0, 0), (48, 12, 0, 0)]
+    assert_frames_are_where_they_belong(made)
+
+
+def test_of_large_frames_fewer_are_enough_but_not_very_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    units = encode_h264(numbered_frames(60), group=4)
+    for enough, lengths in ((16 * 96 * 64, [16, 16, 16, 12]), (1, [8] * 7 + [4])):
+        monkeypatch.setattr(cutting, "FILE_CHUNK_BYTES", enough)
+        _, made = cut(units, chunk_frames=22, first_timestamp=0)
+        assert [frames for _, frames, _, _ in summary(made)] == lengths
 
 
 def test_frames_before_the_first_key_frame_have_no_index() -> None:

@@ -117,6 +117,15 @@ def test_a_frame_gives_the_same_rows_alone_and_among_others() -> None:
     np.testing.assert_array_equal(together, np.concatenate(alone))
 
 
+@pytest.mark.parametrize("channel", ["dx", "sigma_y", "signal", "psf_sigma"])
+def test_what_is_no_number_is_no_candidate_and_others_are(channel: str) -> None:
+    output = _output()
+    usual = {"probability": 0.9, "signal": 800, "sigma_x": 0.3, "sigma_y": 0.3, "psf_sigma": 1.4}
+    _put(output, 0, 4, 4, **{**usual, channel: np.nan})
+    _put(output, 0, 8, 12, **usual)
+    assert _read(output)["x_nm"].tolist() == [1200]
+
+
 def test_background_below_the_offset_is_no_negative_light() -> None:
     output = _output()
     _put(output, 0, 5, 5, probability=0.9, background=1.0)
