@@ -52,8 +52,9 @@ are below it; a tenth larger than that, for caution.
 validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{options}`.
 
 ## Measured
-Optimal matching within {tolerance:.0f} nm; each video as one chunk. At the edges of chunks (a second apart in a live stream, some two seconds in
-a file) context is repeated, which costs the faintest a hundredth or two (`docs/evaluation`). {milliseconds:.1f} ms of processor time for a frame of 128x128 pixels, on one core.
+Optimal matching within {tolerance:.0f} nm; each video as one chunk. At the edges of chunks (a second apart in a live stream,
+some two seconds in a file) context is repeated, which costs the faintest a hundredth or two (`docs/evaluation`).
+{milliseconds:.1f} ms of processor time for a frame of 128x128 pixels, on one core.
 
 {tables}
 ## Limits

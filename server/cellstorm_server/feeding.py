@@ -20,7 +20,7 @@ import structlog
 
 from cellstorm.acquisitions import OVER, Priority, State
 from cellstorm.chunks import Chunk
-from cellstorm.errors import AcquisitionNotFound, CellstormError, StoreUnavailable
+from cellstorm.errors import AcquisitionNotFound, CellstormError, InvalidVideo, StoreUnavailable
 from cellstorm.settings import Settings
 from cellstorm.sources import open_source
 from cellstorm.store import STORE_TROUBLE, Store
@@ -226,8 +226,26 @@ class Feeding:
         if feed.chunks is None:
             path = self._library.upload(feed.acquisition_id)
             frame_rate = self._store.get(feed.acquisition_id).settings.frame_rate
-            feed.chunks = open_source(path, frame_rate=frame_rate).chunks()
-        return next((chunk for chunk in feed.chunks if chunk.header.number >= feed.fed), None)
+            feed.chunks = self._after_what_is_fed(feed, open_source(path, frame_rate=frame_rate).chunks())
+        return next(feed.chunks, None)
+
+    def _after_what_is_fed(self, feed: _Feed, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Those that the store has not had yet.
+
+        Raises
+        ------
+        InvalidVideo
+            If it had them cut elsewhere, as an older version may have done it: frames would be lost, or counted twice.
+        """
+        fed_frames = self._store.field(feed.acquisition_id, "next_frame")
+        for chunk in chunks:
+            number = chunk.header.number
+            if number == feed.fed - 1 and str(chunk.header.next_frame) != fed_frames:
+                raise InvalidVideo(
+                    "another version of this service began with the recording; try it again from its start"
+                )
+            if number >= feed.fed:
+                yield chunk
 
     def _fail(self, acquisition_id: str, reason: str) -> None:
         """The file stays, so that it can be tried again."""

@@ -326,6 +326,23 @@ def test_a_killed_gateway_goes_on_with_an_upload_when_it_is_back(gateway: Gatewa
     assert (fed["chunks_received"], fed["frames_received"]) == (4, VIDEO_FRAMES)
 
 
+def test_a_recording_that_another_version_cut_elsewhere_fails_with_a_reason_and_can_be_tried_again(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    content = write_video(tmp_path / "video.mp4", [(96, 64)]).read_bytes()
+    created = gateway.create()
+    gateway.http.put(f"{API}/{created['id']}/video", content=content)
+    gateway.wait_for(created["id"], "processing")
+    gateway.stop(kill=True)
+    redis, state = gateway.store.redis, f"acq:{{{created['id']}}}:state"
+    redis.hset(state, mapping={"state": "receiving", "chunks_received": 1, "frames_received": 10, "next_frame": 10})
+    gateway.start()
+    assert "another version" in gateway.wait_for(created["id"], "failed")["error"]
+    gateway.http.post(f"{API}/{created['id']}/retry").raise_for_status()
+    fed = gateway.wait_for(created["id"], "processing")
+    assert (fed["chunks_received"], fed["frames_received"], fed["error"]) == (4, VIDEO_FRAMES, None)
+
+
 def test_a_killed_gateway_forgets_an_upload_that_had_not_come_whole(gateway: Gateway) -> None:
     created = gateway.create()
     host, port = gateway.address.removeprefix("http://").split(":")
