@@ -15,6 +15,7 @@ from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import Chunk
 from cellstorm.generator import GeneratorSpec
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
+from cellstorm.judging import FEATURES, Judge
 from cellstorm.localizations import LOCALIZATION, Localizations
 from cellstorm.results.report import Provenance
 from cellstorm.roi import RegionOfInterest
@@ -40,6 +41,18 @@ def star_localizations(
     localizations["psf_sigma_nm"] = random.uniform(120, 160, count)
     localizations["probability"] = random.uniform(0.7, 1, count)
     return localizations
+
+
+def plain_judge(logit: float = 0.0, *, by_number: float = 0.0, log_sigma: float = 0.0) -> Judge:
+    """Adds to the logits of all, and as much more as there are more candidates from 0.7 on than one in 32 frames of 128x128."""
+    weights = [0.0] * len(FEATURES)
+    weights[FEATURES.index("candidates_from_0.7")] = 1e-3  # so small that a hyperbolic tangent is a straight line
+    return Judge(
+        centre=(0.0,) * len(FEATURES),
+        spread=(1e3,) * len(FEATURES),
+        hidden=((*weights, 0.0),),
+        output=((1e6 * by_number, logit), (0.0, log_sigma)),
+    )
 
 
 def provenance(side_px: int = 64, pixel_size_nm: float = 100.0) -> Provenance:

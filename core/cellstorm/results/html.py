@@ -155,6 +155,7 @@ def _numbers(report: Report, table: Localizations) -> list[Row]:
         ("Frames damaged", count(report.frames_damaged), "came, but cannot be decoded or refer to lost ones"),
         ("Frames processed", count(report.frames_processed), _speed(report)),
         ("Localizations", count(report.localizations), _where(report)),
+        *_expected_wrong(report),
         ("Precision", known(report.precision_nm_median, "nm"), _quartiles(table, "precision_nm", "nm")),
         ("Photons", known(report.photons_median), _quartiles(table, "photons", "")),
         ("Background", known(report.background_photons_median, "photons"), "median, per camera pixel"),
@@ -165,6 +166,15 @@ def _numbers(report: Report, table: Localizations) -> list[Row]:
         ),
         *_measured(report),
     ]
+
+
+def _expected_wrong(report: Report) -> list[Row]:
+    if report.expected_wrong is None:
+        return []
+    remark = (
+        "of the localizations, from their probabilities; rather too many where video is good, too few where it is poor"
+    )
+    return [("Expected to be wrong", f"{number(100 * report.expected_wrong)} %", remark)]
 
 
 def _measured(report: Report) -> list[Row]:

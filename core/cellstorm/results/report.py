@@ -76,6 +76,11 @@ class Report(Provenance):
     software_version: str
     localizations: int
     localizations_per_frame: float | None = Field(description="Mean of the processed frames.")
+    expected_wrong: float | None = Field(
+        default=None,
+        description="Share of the localizations that are no molecule, as their probabilities tell: one less their mean. Null where "
+        "no judge has made these true.",
+    )
     photons_median: float | None
     precision_nm_median: float | None
     background_photons_median: float | None
@@ -115,6 +120,7 @@ class Report(Provenance):
             software_version=version("cellstorm"),
             localizations=len(localizations),
             localizations_per_frame=len(localizations) / frames if frames else None,
+            expected_wrong=_expected_wrong(provenance, localizations),
             photons_median=_median(localizations, "photons"),
             precision_nm_median=_median(localizations, "precision_nm"),
             background_photons_median=_median(localizations, "background_photons"),
@@ -140,6 +146,12 @@ def circumstances(provenance: Provenance, frame_count: int, recording: Recording
         damaged=provenance.frames_damaged / sent,
         camera_calibrated=provenance.camera.calibrated or provenance.is_imported,
     )
+
+
+def _expected_wrong(provenance: Provenance, localizations: Localizations) -> float | None:
+    if provenance.generator.judge is None or not len(localizations):
+        return None
+    return 1.0 - float(np.mean(localizations["probability"], dtype=np.float64))
 
 
 def _median(localizations: Localizations, column: str) -> float | None:

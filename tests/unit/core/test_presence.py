@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike
 
-from cellstorm.judging import FEATURES, Judge
+from cellstorm.judging import Judge
 from cellstorm.localizations import LOCALIZATION, Localizations
 from cellstorm.presence import GROUP_FRAMES, LEAST, best_threshold, reported
+from tests.fakes import plain_judge
 
 _FRAME_PIXELS = 128 * 128
 
@@ -18,18 +19,6 @@ def _candidates(frame: ArrayLike, probability: ArrayLike) -> Localizations:
     table["frame"], table["probability"] = frame, probability
     table["x_nm"] = np.arange(len(table))
     return table
-
-
-def _judge(logit: float = 0.0, *, by_number: float = 0.0, log_sigma: float = 0.0) -> Judge:
-    """One that adds to the logits of all, or as much as there are more candidates from 0.7 on than one in 32 frames of 128x128."""
-    weights = [0.0] * len(FEATURES)
-    weights[FEATURES.index("candidates_from_0.7")] = 1e-3  # so small that a hyperbolic tangent is a straight line
-    return Judge(
-        centre=(0.0,) * len(FEATURES),
-        spread=(1e3,) * len(FEATURES),
-        hidden=((*weights, 0.0),),
-        output=((1e6 * by_number, logit), (0.0, log_sigma)),
-    )
 
 
 def _report(
@@ -49,15 +38,15 @@ def test_what_the_judge_adds_decides_and_stands_in_the_table() -> None:
     table = _candidates([0, 0, 1], [0.5, 0.6, 0.1])
     table["precision_nm"] = 20
     assert len(_report(table, 2, threshold=0.4)) == 2
-    more = _report(table, 2, threshold=0.4, judge=_judge(logit=2.0, log_sigma=np.log(1.5)))
+    more = _report(table, 2, threshold=0.4, judge=plain_judge(logit=2.0, log_sigma=np.log(1.5)))
     assert more["probability"] == pytest.approx(1 / (1 + np.exp(-2 - np.log([1, 1.5, 1 / 9]))), rel=1e-5)
     assert more["precision_nm"] == pytest.approx([30, 30, 30])
-    assert len(_report(table, 2, threshold=0.4, judge=_judge(logit=-2.0))) == 0
+    assert len(_report(table, 2, threshold=0.4, judge=plain_judge(logit=-2.0))) == 0
 
 
 def test_a_threshold_of_ones_own_is_asked_of_what_the_judge_says() -> None:
     table = _candidates([0], [0.5])
-    assert [len(_report(table, 1, threshold=least, judge=_judge(logit=1.0))) for least in (0.7, 0.75)] == [1, 0]
+    assert [len(_report(table, 1, threshold=least, judge=plain_judge(logit=1.0))) for least in (0.7, 0.75)] == [1, 0]
 
 
 def test_the_best_threshold_gives_the_highest_expected_jaccard_index() -> None:
@@ -81,17 +70,17 @@ def test_faint_molecules_among_many_are_reported_for_less_than_a_half() -> None:
 def test_each_group_of_frames_is_judged_by_itself() -> None:
     crowd = _candidates(np.repeat(np.arange(GROUP_FRAMES), 12), 0.8)
     few = _candidates([GROUP_FRAMES], [0.8])
-    found = _report(np.concatenate([crowd, few]), 2 * GROUP_FRAMES, judge=_judge(by_number=0.5))
+    found = _report(np.concatenate([crowd, few]), 2 * GROUP_FRAMES, judge=plain_judge(by_number=0.5))
     assert len(np.unique(found["probability"])) == 2
     assert found["probability"][-1] < found["probability"][0]
-    (alone,) = _report(few, 2 * GROUP_FRAMES, judge=_judge(by_number=0.5))
+    (alone,) = _report(few, 2 * GROUP_FRAMES, judge=plain_judge(by_number=0.5))
     assert alone == found[-1]
 
 
 def test_frames_that_the_settings_leave_out_are_no_empty_ones() -> None:
     frames = np.arange(0, 100, 10)
     table = _candidates(np.repeat(frames, 5), 0.7)
-    judge = _judge(by_number=1.0)
+    judge = plain_judge(by_number=1.0)
     found = reported(table, frames, judge=judge, threshold=None, frame_pixels=_FRAME_PIXELS, pixel_size_nm=100.0)
     assert len(found) == len(table)
     together = table.copy()
@@ -100,5 +89,5 @@ def test_frames_that_the_settings_leave_out_are_no_empty_ones() -> None:
 
 
 def test_without_candidates_there_is_nothing_to_report() -> None:
-    assert len(_report(_candidates([], []), 10, judge=_judge())) == 0
+    assert len(_report(_candidates([], []), 10, judge=plain_judge())) == 0
     assert len(_report(_candidates([], []), 0)) == 0

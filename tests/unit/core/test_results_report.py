@@ -8,7 +8,7 @@ import pytest
 from cellstorm.localizations import Localizations, empty
 from cellstorm.reconstruction import Reconstruction
 from cellstorm.results.report import Report
-from tests.fakes import provenance, star_localizations
+from tests.fakes import plain_judge, provenance, star_localizations
 
 
 def report_on(localizations: Localizations) -> Report:
@@ -27,6 +27,18 @@ def test_the_figures_are_those_of_the_table() -> None:
     assert report.background_photons_median == pytest.approx(float(np.median(localizations["background_photons"])))
     assert report.frames_per_s == pytest.approx(10)
     assert report.reconstruction.localizations_outside == 3
+
+
+def test_judged_probabilities_tell_how_many_are_expected_to_be_wrong() -> None:
+    localizations = star_localizations(400)
+    localizations["probability"] = np.where(np.arange(400) < 100, 0.4, 1.0)
+    assert report_on(localizations).expected_wrong is None  # nobody has made them true
+    judged = provenance()
+    generator = judged.generator.model_copy(update={"judge": plain_judge()})
+    judged = judged.model_copy(update={"generator": generator})
+    snapshot = Reconstruction(64, 64, 100, 20).add(localizations).snapshot()
+    report = Report.of(judged, localizations, snapshot, "gaussian", frame_count=50)
+    assert report.expected_wrong == pytest.approx(0.15)
 
 
 def test_without_localizations_medians_are_null_and_not_nan() -> None:
