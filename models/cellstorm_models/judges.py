@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -82,7 +83,8 @@ def fit(groups: Sequence[JudgedGroup]) -> Judge:
     of_candidates = np.concatenate([group.inputs[:, own:] for group in groups])
     centre = np.concatenate([of_groups.mean(axis=0), of_candidates.mean(axis=0)])
     spread = np.maximum(np.concatenate([of_groups.std(axis=0), of_candidates.std(axis=0)]), _LEAST_SPREAD)
-    net = _trained([_Tensors.of(group, centre, spread) for group in groups])
+    with _one_thread():
+        net = _trained([_Tensors.of(group, centre, spread) for group in groups])
     with torch.no_grad():
         net.output.bias[1] += float(np.log(_CAUTION))
     of_logit, of_sigma = _rows(net.output)
@@ -138,6 +140,17 @@ class _JudgeNet(nn.Module):
     def forward(self, inputs: Tensor) -> Tensor:
         more: Tensor = self.output(torch.tanh(self.hidden(inputs)))
         return more
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """So small a network takes several times as long on several, where other work keeps one of them waiting."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _trained(groups: Sequence[_Tensors]) -> _JudgeNet:
