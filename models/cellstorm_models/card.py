@@ -58,13 +58,13 @@ some two seconds in a file) context is repeated, which costs the faintest a hund
 
 {tables}
 ## Limits
-Trained on simulations and on x264 alone. At 100 photons it finds three quarters of the molecules at CRF 18, under a half at
-phone bitrates and hardly any at CRF 28; two spots within about two pixels are often taken for one. What is reported depends on
-what 32 frames show together (`docs/decisions/0015-a-judge-learned-what-a-chunk-tells.md`): a faint molecule is left out
-where hardly another one shines, and kept in a crowd. At 50 photons the photons of those it does find are too many. The share of
-errors within the stated sigma is 0.58 to 0.81 on the videos above from 100 photons up (0.68 would be true); it is lowest where
-spots overlap and are hard-compressed. Spots narrower than 0.95 or wider than 2.6 pixels, a phone's temporal denoising, and
-anything that is not a spot (fiducials that never blink, dust, a barcode), are outside its training.
+Trained on simulations and on x264 alone. What it finds of faint molecules at which quality, the tables above tell; two spots
+within about two pixels are often taken for one. What is reported depends on what 32 frames show together
+(`docs/decisions/0015-a-judge-learned-what-a-chunk-tells.md`): a faint molecule is left out where hardly another one shines,
+and kept in a crowd. At 50 photons the photons of those it does find are too many. The share of errors within the stated sigma
+(0.68 would be true) is lowest where spots overlap and are hard-compressed, or come from an encoder that it does not know.
+Spots narrower than 0.95 or wider than 2.6 pixels, a phone's temporal denoising, and anything that is not a spot (fiducials
+that never blink, dust, a barcode), are outside its training.
 """
 
 
