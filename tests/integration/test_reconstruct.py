@@ -234,7 +234,7 @@ def test_what_a_report_does_not_speak_of_is_refused(
     told["generator"] |= {"version": "0.0.1", "sha256": "0" * 64}
     (tmp_path / "theirs.json").write_text(json.dumps(told))
     assert reconstruct(video, "--from", tmp_path / "theirs.json", "--out", tmp_path / "b") == 2
-    assert_one_line(capsys.readouterr().err, "the report was made with 0.0.1 (000000000000)")
+    assert_one_line(capsys.readouterr().err, "the report was made with 0.0.1 (000000000000, judge ")
 
     (tmp_path / "none.json").write_text("{}")
     assert reconstruct(video, "--from", tmp_path / "none.json", "--out", tmp_path / "b") == 2
