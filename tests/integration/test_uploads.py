@@ -305,41 +305,32 @@ def test_a_deletion_ends_an_upload_that_is_coming_in(gateway: Gateway) -> None:
     assert created["id"] not in gateway.library.ids()
 
 
-def test_a_killed_gateway_goes_on_with_an_upload_when_it_is_back(gateway: Gateway, tmp_path: Path) -> None:
+def killed_after_the_first_chunk(gateway: Gateway, tmp_path: Path, *, chunk_frames: int) -> str:
+    """An upload's acquisition, as if the gateway had been killed before it handed on the second chunk; it is back."""
     content = write_video(tmp_path / "video.mp4", [(96, 64)]).read_bytes()
-    created = gateway.create()
-    gateway.http.put(f"{API}/{created['id']}/video", content=content)
-    gateway.wait_for(created["id"], "processing")
-    # As if it had been killed between the first chunk and the second one.
+    key: str = gateway.create()["id"]
+    gateway.http.put(f"{API}/{key}/video", content=content)
+    gateway.wait_for(key, "processing")
     gateway.stop(kill=True)
-    redis, state = gateway.store.redis, f"acq:{{{created['id']}}}:state"
-    redis.hset(
-        state,
-        mapping={
-            "state": "receiving",
-            "chunks_received": 1,
-            **dict.fromkeys(("frames_received", "next_frame"), CHUNK_FRAMES),
-        },
-    )
+    known = {"chunks_received": 1, "frames_received": chunk_frames, "next_frame": chunk_frames}
+    gateway.store.set_fields(key, state="receiving", **known)
     gateway.start()
-    fed = gateway.wait_for(created["id"], "processing")
+    return key
+
+
+def test_a_killed_gateway_goes_on_with_an_upload_when_it_is_back(gateway: Gateway, tmp_path: Path) -> None:
+    key = killed_after_the_first_chunk(gateway, tmp_path, chunk_frames=CHUNK_FRAMES)
+    fed = gateway.wait_for(key, "processing")
     assert (fed["chunks_received"], fed["frames_received"]) == (4, VIDEO_FRAMES)
 
 
 def test_a_recording_that_another_version_cut_elsewhere_fails_with_a_reason_and_can_be_tried_again(
     gateway: Gateway, tmp_path: Path
 ) -> None:
-    content = write_video(tmp_path / "video.mp4", [(96, 64)]).read_bytes()
-    created = gateway.create()
-    gateway.http.put(f"{API}/{created['id']}/video", content=content)
-    gateway.wait_for(created["id"], "processing")
-    gateway.stop(kill=True)
-    redis, state = gateway.store.redis, f"acq:{{{created['id']}}}:state"
-    redis.hset(state, mapping={"state": "receiving", "chunks_received": 1, "frames_received": 10, "next_frame": 10})
-    gateway.start()
-    assert "another version" in gateway.wait_for(created["id"], "failed")["error"]
-    gateway.http.post(f"{API}/{created['id']}/retry").raise_for_status()
-    fed = gateway.wait_for(created["id"], "processing")
+    key = killed_after_the_first_chunk(gateway, tmp_path, chunk_frames=10)
+    assert "another version" in gateway.wait_for(key, "failed")["error"]
+    gateway.http.post(f"{API}/{key}/retry").raise_for_status()
+    fed = gateway.wait_for(key, "processing")
     assert (fed["chunks_received"], fed["frames_received"], fed["error"]) == (4, VIDEO_FRAMES, None)
 
 
