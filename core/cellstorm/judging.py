@@ -20,7 +20,7 @@ from scipy.spatial import KDTree
 
 from cellstorm.localizations import Localizations
 
-LIKELY: Final = (0.02, 0.1, 0.35, 0.7)
+LIKELY: Final = (0.0, 0.1, 0.35, 0.7)
 """Probabilities from which on candidates are counted by themselves, up to the next one."""
 UNIT_VOLUME_PX: Final = 2**19
 """Pixels, of all frames together, that numbers of candidates refer to: 32 frames of 128x128."""
@@ -39,7 +39,7 @@ SURE: Final = 1.0 - 1e-4
 GROUP_FEATURES: Final = (
     *(f"candidates_from_{least:g}" for least in LIKELY),  # logarithm of their number in UNIT_VOLUME_PX
     "persistence",  # mean of `elsewhere`, below, weighted by squared probability
-    "precision",  # likewise of the candidates' `precision`
+    "usual_precision",  # likewise of the candidates' `precision`
     "brightness_spread",  # standard deviation of the signal's logarithm, weighted by probability
 )
 """Of all candidates of a group of frames."""
@@ -52,9 +52,9 @@ CANDIDATE_FEATURES: Final = (
 )
 FEATURES: Final = (*GROUP_FEATURES, *CANDIDATE_FEATURES)
 
-BRIGHTNESS: Final = 3.0
+FARTHEST_BRIGHTNESS: Final = 3.0
 """Of the logarithm: twenty times as bright, or as faint, as the others; no more is told."""
-LEAST: Final = 1e-3
+LEAST_VALUE: Final = 1e-3
 """Of a signal or a sigma, for its logarithm."""
 LEAST_WEIGHT: Final = 1e-9
 
@@ -131,7 +131,7 @@ def features(
     ]
     own = (
         np.log(probability / (1.0 - probability)),
-        np.clip(log_signal - usual_log_signal, -BRIGHTNESS, BRIGHTNESS),
+        np.clip(log_signal - usual_log_signal, -FARTHEST_BRIGHTNESS, FARTHEST_BRIGHTNESS),
         log_sigma,
         _log(candidates["psf_sigma_nm"] / pixel_size_nm),
         elsewhere,
@@ -140,7 +140,7 @@ def features(
 
 
 def _log(values: NDArray[np.floating]) -> NDArray[np.float64]:
-    return np.log(np.maximum(values.astype(np.float64), LEAST))
+    return np.log(np.maximum(values.astype(np.float64), LEAST_VALUE))
 
 
 def _elsewhere(

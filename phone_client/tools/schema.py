@@ -108,8 +108,8 @@ def tables() -> str:
         "farthest": judging.FARTHEST,
         "farthest_apart": judging.FARTHEST_APART,
         "sure": judging.SURE,
-        "brightness": judging.BRIGHTNESS,
-        "least": judging.LEAST,
+        "farthest_brightness": judging.FARTHEST_BRIGHTNESS,
+        "least_value": judging.LEAST_VALUE,
         "least_weight": judging.LEAST_WEIGHT,
         "logit": judging.FEATURES.index("logit"),
     }

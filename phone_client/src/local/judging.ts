@@ -62,7 +62,7 @@ function features(frames: readonly Float32Array[], scale: Scale): number[][] {
   return candidates.map(({ probability, widthPx }, index) => [
     ...group,
     Math.log(probability / (1 - probability)),
-    within(JUDGING.brightness, logSignal[index]! - usual),
+    within(JUDGING.farthest_brightness, logSignal[index]! - usual),
     logSigma[index]!,
     log(widthPx),
     elsewhere[index]!,
@@ -128,4 +128,4 @@ function affine(weights: readonly number[], values: readonly number[]): number {
 
 const within = (farthest: number, value: number): number => Math.max(-farthest, Math.min(farthest, value));
 
-const log = (value: number): number => Math.log(Math.max(value, JUDGING.least));
+const log = (value: number): number => Math.log(Math.max(value, JUDGING.least_value));
