@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
+from PIL import Image
 from rich.console import Console
 
 from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD
@@ -26,6 +28,7 @@ _console = Console(stderr=True)
 def simulate(
     out: Annotated[Path, typer.Option(help="Folder for video.mp4, truth.csv and config.json.")],
     structure: Annotated[str, typer.Option(help=f"What is imaged: {', '.join(STRUCTURES)}.")] = "mixed",
+    image: Annotated[Path | None, typer.Option(help="A picture, a logo: molecules where it is bright instead.")] = None,
     frames: Annotated[int, typer.Option(min=1)] = 500,
     size: Annotated[str, typer.Option(help="Width and height in pixels, even.")] = "128,128",
     photons: Annotated[float, typer.Option(min=1.0, help="Of an emitter that is on throughout a frame.")] = 1000.0,
@@ -54,12 +57,31 @@ def simulate(
         background_photons=background,
     )
     compression = Compression(crf=crf, bits_per_pixel=bits_per_pixel)
-    recording = simulation.simulate(config, np.random.default_rng(seed))
+    picture = None if image is None else _picture(image)
+    recording = simulation.simulate(config, np.random.default_rng(seed), picture)
     out.mkdir(parents=True, exist_ok=True)
     write_mp4(out / "video.mp4", recording.counts.astype(np.uint8), compression)
     write_truth(out / "truth.csv", recording.truth)
-    settings = {"seed": seed, "simulation": asdict(config), "compression": asdict(compression)}
+    settings = {
+        "seed": seed,
+        "image": image and image.name,
+        "simulation": asdict(config),
+        "compression": asdict(compression),
+    }
     (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+
+
+def _picture(path: Path) -> NDArray[np.float64]:
+    """(rows, columns) brightness; what is transparent is dark."""
+    try:
+        with Image.open(path) as picture:
+            on_black = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture.convert("RGBA"))
+    except OSError as error:
+        raise InvalidSetting(f"{path.name} is no picture that can be read; give a PNG or JPEG") from error
+    brightness = np.asarray(on_black.convert("L"), np.float64)
+    if not brightness.any():
+        raise InvalidSetting(f"{path.name} is all black; molecules are put where a picture is bright: invert it")
+    return brightness
 
 
 def _even_size(text: str) -> tuple[int, int]:

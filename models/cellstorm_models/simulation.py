@@ -20,7 +20,7 @@ from cellstorm.scoring import TRUTH, Truth
 from cellstorm_models.image_processor import ImageProcessor
 from cellstorm_models.instability import Instability
 from cellstorm_models.optics import STRAY_SIGMA_PX, Optics, Spots, event_sigmas, render
-from cellstorm_models.structures import Positions, Structure, place
+from cellstorm_models.structures import Positions, Structure, place, place_on
 
 _MIN_SHARE: Final = 0.02  # of a frame; less light than this is not worth a row of truth
 _NEAR: Final = 1.03  # of the image's half size; emitters that drift further out are gone
@@ -72,13 +72,18 @@ class Recording:
     ]  # (1 if it never changes, else frames; height, width) expected counts without emitters
 
 
-def simulate(config: SimulationConfig, rng: np.random.Generator) -> Recording:
-    """A recording of blinking fluorophores."""
+def simulate(
+    config: SimulationConfig, rng: np.random.Generator, picture: NDArray[np.floating] | None = None
+) -> Recording:
+    """A recording of blinking fluorophores; where a (rows, columns) picture is bright, in place of the structure."""
     order = config.processor.frame_order(config.frames, rng)
     height, width = config.processor.sensor_size(config.height, config.width)
     sensor = replace(config, frames=int(order[-1]) + 1, height=height, width=width)
     illumination = _illumination(sensor)
-    positions = place(sensor.structure, sensor.fluorophores, width, height, rng)
+    if picture is None:
+        positions = place(sensor.structure, sensor.fluorophores, width, height, rng)
+    else:
+        positions = place_on(picture, sensor.fluorophores, width, height, rng)
     spots = _dim(_blink(sensor, positions, rng), illumination)
     share = sensor.instability.share_of_light(sensor.frames)
     spots = replace(spots, photons=spots.photons * share[spots.frame])
