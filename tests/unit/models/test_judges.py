@@ -78,6 +78,10 @@ def test_the_same_groups_give_the_same_judge() -> None:
 
 def test_a_generator_that_finds_nothing_has_no_judge(tmp_path: Path) -> None:
     net = EmitterNet(4).eval()
+    assert net.read.bias is not None
+    with torch.no_grad():
+        net.read.weight.zero_()
+        net.read.bias[0] = -20.0  # of the probability's logit, whatever it sees
     assert (
         write_package(net, tmp_path / "blind", version="0.0.1", threshold=0.5, judging=[make_clip(3, 0)]).judge is None
     )
