@@ -76,6 +76,8 @@ $(DONE)/development: $(DONE)/service
 	@$(BIN)/pip install -qq -e '.[cpu,page,train,dev]'
 	@command -v chromium >/dev/null && command -v certutil >/dev/null && /sbin/ldconfig -p | grep -q libatomic.so.1 || \
 		deploy/debian-packages chromium libnss3-tools libatomic1 || echo "Tests that drive a browser cannot run"
+	@/sbin/ldconfig -p | grep -q libopenh264 || \
+		deploy/debian-packages libopenh264-dev || echo "Training imitates a browser's encoder with x264"
 	@touch $@
 
 $(DONE)/node_modules: $(DONE)/service phone_client/package-lock.json

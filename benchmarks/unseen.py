@@ -107,6 +107,18 @@ def samples() -> dict[str, Sample]:
             ),
             Compression(bits_per_pixel=0.27, key_interval=30),
         ),
+        "faint": Sample(
+            111,
+            replace(
+                base, structure="rings", photons=120, psf_sigma_px=1.25, background_photons=7, gain=0.5, read_noise=1.8
+            ),
+            Compression(crf=22, scene_cuts=True),
+        ),
+        "pressed": Sample(
+            112,
+            replace(base, structure="filaments", photons=800, psf_sigma_px=1.5, background_photons=12, gain=0.6),
+            Compression(crf=30, scene_cuts=True),
+        ),
         "hevc": Sample(108, replace(base, structure="filaments", photons=600, psf_sigma_px=1.35), "libx265"),
         "vp9": Sample(109, replace(base, structure="star", photons=600, psf_sigma_px=1.35), "libvpx-vp9"),
     }

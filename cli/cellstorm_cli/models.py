@@ -26,7 +26,7 @@ _console = Console(stderr=True)
 
 
 def simulate(
-    out: Annotated[Path, typer.Option(help="Folder for video.mp4, truth.csv and config.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for video.mp4 (or .tif), truth.csv and config.json.")],
     structure: Annotated[str, typer.Option(help=f"What is imaged: {', '.join(STRUCTURES)}.")] = "mixed",
     image: Annotated[Path | None, typer.Option(help="A picture, a logo: molecules where it is bright instead.")] = None,
     frames: Annotated[int, typer.Option(min=1)] = 500,
@@ -39,8 +39,14 @@ def simulate(
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same recording.")] = 0,
     crf: Annotated[int, typer.Option(min=0, max=51, help="x264's constant rate factor; higher is worse.")] = 18,
     bits_per_pixel: Annotated[float | None, typer.Option(min=0.001, help="Average bitrate, in place of crf.")] = None,
+    scene_cuts: Annotated[
+        bool, typer.Option(help="x264 may begin anew where it takes blinks for a cut, as it does unless told not to.")
+    ] = False,
+    uncompressed: Annotated[bool, typer.Option(help="The camera's own frames, as video.tif.")] = False,
 ) -> None:
     """Simulate a recording of blinking molecules, compressed as a phone does, with its truth."""
+    import tifffile
+
     from cellstorm_models import simulation
     from cellstorm_models.compression import Compression, write_mp4
 
@@ -56,17 +62,21 @@ def simulate(
         psf_sigma_px=sigma_px,
         background_photons=background,
     )
-    compression = Compression(crf=crf, bits_per_pixel=bits_per_pixel)
+    compression = None if uncompressed else Compression(crf=crf, bits_per_pixel=bits_per_pixel, scene_cuts=scene_cuts)
     picture = None if image is None else _picture(image)
     recording = simulation.simulate(config, np.random.default_rng(seed), picture)
     out.mkdir(parents=True, exist_ok=True)
-    write_mp4(out / "video.mp4", recording.counts.astype(np.uint8), compression)
+    counts = recording.counts.astype(np.uint8)
+    if compression is None:
+        tifffile.imwrite(out / "video.tif", counts, photometric="minisblack")
+    else:
+        write_mp4(out / "video.mp4", counts, compression)
     write_truth(out / "truth.csv", recording.truth)
     settings = {
         "seed": seed,
         "image": image and image.name,
         "simulation": asdict(config),
-        "compression": asdict(compression),
+        "compression": compression and asdict(compression),
     }
     (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellstorm.scoring import CARE_ON
-from cellstorm_models.compression import compress
+from cellstorm_models.browser_encoder import compress_by
 from cellstorm_models.simulation import simulate
 from cellstorm_models.variety import EVERYTHING, Variety, draw_recipe
 
@@ -46,7 +46,7 @@ def make_clip(seed: int, number: int, variety: Variety = EVERYTHING) -> Clip:
     recording = simulate(recipe.simulation, rng)
     counts = recording.counts
     for encoder in recipe.encoders:
-        counts = compress(counts.astype(np.uint8, copy=False), encoder)
+        counts = compress_by(encoder, counts.astype(np.uint8, copy=False))
     truth, pixel_size_nm = recording.truth, recipe.simulation.pixel_size_nm
     columns = (
         truth["frame"],

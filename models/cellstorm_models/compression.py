@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Final, Literal
 
 import av
 import numpy as np
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from cellstorm.luma import luma
 
 FRAME_RATE = 20
+_USUAL_SCENE_CUT: Final = "40"  # x264's own
 Preset = Literal["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"]
 
 
@@ -33,6 +34,9 @@ class Compression:
     key_interval: int = 30
     preset: Preset = "medium"
     b_frames: int = 0
+    scene_cuts: bool = (
+        False  # x264 begins anew where it takes noise or blinks for another scene; every frame, of faint ones
+    )
     low_latency: bool = False
     baseline: bool = False  # as most phones and browsers send
     buffer_s: float | None = None  # holds the bitrate within so short a time, as live streams do
@@ -41,7 +45,8 @@ class Compression:
 
     def options(self, pixels: int) -> dict[str, str]:
         """As libx264 takes them, for frames of so many pixels."""
-        options = {"preset": self.preset, "bf": str(self.b_frames), "g": str(self.key_interval), "sc_threshold": "0"}
+        options = {"preset": self.preset, "bf": str(self.b_frames), "g": str(self.key_interval)}
+        options["sc_threshold"] = _USUAL_SCENE_CUT if self.scene_cuts else "0"
         if self.bits_per_pixel is None:
             options["crf"] = str(self.crf)
         else:

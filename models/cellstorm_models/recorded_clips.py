@@ -29,8 +29,8 @@ from cellstorm.localizations import Localizations
 from cellstorm.results.tables import read_table
 from cellstorm.roi import RegionOfInterest
 from cellstorm.sources import open_source
+from cellstorm_models.browser_encoder import compress_by
 from cellstorm_models.clips import CLIP_FRAMES, CLIP_SIDE_PX, Clip, make_clip
-from cellstorm_models.compression import compress
 from cellstorm_models.variety import Variety, draw_recipe
 
 _VIDEO: Final = "video.mp4"
@@ -89,7 +89,7 @@ def recorded_clip(recorded: tuple[Stretch, ...], seed: int, number: int) -> Clip
     background = gaussian_filter(np.median(counts, axis=0).astype(np.float32), _BACKGROUND_SIGMA_PX)
     if counts.dtype == np.uint8 and rng.random() < _RECOMPRESSED:
         for encoder in draw_recipe(Variety(), frames, CLIP_SIDE_PX, rng).encoders:
-            counts = compress(counts.astype(np.uint8, copy=False), encoder)
+            counts = compress_by(encoder, counts.astype(np.uint8, copy=False))
     return Clip(counts, background[np.newaxis], emitters[inside])
 
 

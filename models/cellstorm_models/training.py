@@ -22,6 +22,7 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from cellstorm.errors import InvalidSetting
+from cellstorm_models.browser_encoder import openh264_version
 from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
 from cellstorm_models.devices import machine_name
 from cellstorm_models.growing import take_over
@@ -84,8 +85,8 @@ class TrainConfig:
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
     def write(self, run: Path) -> None:
-        """Beside what the run's clips are drawn from, for the record."""
-        values = {**asdict(self), "variety": asdict(Variety())}
+        """Beside what the run's clips are drawn from, and what some are encoded by, for the record."""
+        values = {**asdict(self), "variety": asdict(Variety()), "openh264": openh264_version()}
         (run / _CONFIG).write_text(json.dumps(values, indent=2) + "\n")
 
 

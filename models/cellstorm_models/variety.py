@@ -11,6 +11,7 @@ from typing import Final, cast
 
 import numpy as np
 
+from cellstorm_models.browser_encoder import BrowserCompression, Encoder
 from cellstorm_models.compression import Compression, Preset
 from cellstorm_models.image_processor import ImageProcessor
 from cellstorm_models.instability import Instability
@@ -49,7 +50,9 @@ class Chances:
     black: float = 0.15
     gamma: float = 0.3
     repeats: float = 0.15
+    scene_cuts: float = 0.5  # x264 looks for them unless told not to; phones' own encoders do not
     live: float = 0.3
+    browser: float = 0.6  # of the live ones: OpenH264 itself, and not what comes nearest to it of x264
     twice: float = 0.1
 
 
@@ -130,7 +133,7 @@ class Recipe:
     """What one clip is made with; the encoders in their order, none for raw frames."""
 
     simulation: SimulationConfig
-    encoders: tuple[Compression, ...]
+    encoders: tuple[Encoder, ...]
 
 
 def draw_recipe(variety: Variety, frames: int, side_px: int, rng: np.random.Generator) -> Recipe:
@@ -179,12 +182,12 @@ class _Draw:
         background = self._log_in(variety.background_photons)
         # light enough reaches one pixel to saturate it now and then, rarely more
         brightest = 1.5 * background + photons / (2 * np.pi * sigma_px**2) * self._in((1.0, 1.8))
-        structures = ["uniform", "filaments", "star", "rings"]
+        structures = ["uniform", "filaments", "star", "rings", "vesicles"]
         return SimulationConfig(
             frames=frames,
             width=side_px,
             height=side_px,
-            structure=cast(Structure, str(self._rng.choice(structures, p=[0.4, 0.25, 0.1, 0.25]))),
+            structure=cast(Structure, str(self._rng.choice(structures, p=[0.35, 0.2, 0.1, 0.2, 0.15]))),
             fluorophores=int(self._log_in(variety.fluorophores)),
             emitters_per_frame=self._density() * side_px**2 / _REFERENCE_PIXELS,
             on_time_frames=self._log_in(variety.on_time_frames),
@@ -262,7 +265,7 @@ class _Draw:
             dropped=self._in(variety.dropped) if repeats else 0.0,
         )
 
-    def _compression(self, hard: bool) -> Compression:
+    def _compression(self, hard: bool) -> Encoder:
         if not self._plain and self._is(self._chances.live):
             return self._live_compression()
         variety, rng = self._variety, self._rng
@@ -274,22 +277,28 @@ class _Draw:
             key_interval=self._count(variety.key_interval),
             preset=cast(Preset, str(rng.choice(presets, p=[0.1, 0.1, 0.2, 0.1, 0.1, 0.4]))),
             b_frames=2 if self._is(0.1) else 0,
+            scene_cuts=self._is(self._chances.scene_cuts),
             low_latency=self._is(0.3),
             baseline=self._is(0.3),
             extra=(("aq-mode", str(rng.integers(0, 2))),) if self._is(0.4) else (),
         )
 
-    def _live_compression(self) -> Compression:
-        """What comes nearest to a browser's encoder: it spends its bits evenly, and neither on looks nor on search."""
+    def _live_compression(self) -> Encoder:
+        """A browser's encoder, or much like it: bits are spent evenly, and neither on looks nor on search."""
         variety = self._variety
+        bits_per_pixel = self._log_in(variety.live_bits_per_pixel)
+        key_interval = self._count(variety.live_key_interval)
         least, greatest = sorted(self._count(variety.live_quantisers) for _ in range(2))
-        return Compression(
-            bits_per_pixel=self._log_in(variety.live_bits_per_pixel),
+        like_it = Compression(
+            bits_per_pixel=bits_per_pixel,
             buffer_s=self._in(variety.live_buffer_s),
             quantisers=(least, max(greatest, least + 4)),
-            key_interval=self._count(variety.live_key_interval),
+            key_interval=key_interval,
             preset=cast(Preset, str(self._rng.choice(["superfast", "veryfast", "fast"]))),
             low_latency=True,
             baseline=True,
             extra=(("x264-params", "psy=0:trellis=0"),) if self._is(0.7) else (),
         )
+        if self._is(self._chances.browser):
+            return BrowserCompression(bits_per_pixel, key_interval, otherwise=like_it)
+        return like_it

@@ -1,7 +1,7 @@
 """Lends this machine's way to its package sources to an image build, without leaving it in the image.
 
-Writes `pip.conf` and `npmrc` into a folder and prints, one per line, the volumes that `buildah build --volume` is to mount
-while it builds: both files, the certificates that this machine trusts, and the local folders that pip is told to look in.
+Writes `pip.conf`, `constraints.txt` and `npmrc` into a folder and prints, one per line, the volumes that `buildah build --volume` is
+to mount while it builds: these files, the certificates that this machine trusts, and the local folders that pip is told to look in.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 CERTIFICATES: Final = "/mnt/certificates.crt"  # not where Debian's package ca-certificates wants to write
+CONSTRAINTS: Final = "/mnt/constraints.txt"
 
 
 def pip_settings(listing: str) -> dict[str, str]:
@@ -48,6 +49,11 @@ def main(folder: Path) -> None:
         volumes.append(f"{certificates}:{CERTIFICATES}:ro")
         settings["cert"] = CERTIFICATES
         npm_lines.append(f"cafile={CERTIFICATES}")
+    if "constraint" in settings:
+        constraints = [Path(name).read_text() for name in settings["constraint"].replace("\\n", " ").split()]
+        (folder / "constraints.txt").write_text("\n".join(constraints))
+        volumes.append(f"{folder}/constraints.txt:{CONSTRAINTS}:ro")
+        settings["constraint"] = CONSTRAINTS
     lines = [f"{name} = {value}".replace("\\n", "\n    ") for name, value in settings.items()]
     (folder / "pip.conf").write_text("\n".join(["[global]", *lines, ""]))
     (folder / "npmrc").write_text("\n".join([*npm_lines, ""]))

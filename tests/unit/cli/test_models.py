@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 
 from cellstorm.errors import InvalidSetting
 from cellstorm.scoring import read_truth
@@ -25,6 +26,14 @@ def test_simulate_writes_a_video_its_truth_and_its_settings(tmp_path: Path) -> N
     assert settings["seed"] == 3
     assert settings["simulation"]["structure"] == "rings"
     assert settings["compression"]["crf"] == 18
+
+
+def test_an_uncompressed_recording_is_the_cameras_own_frames(tmp_path: Path) -> None:
+    models.simulate(tmp_path / "tif", frames=6, size="32,32", seed=5, uncompressed=True)
+    models.simulate(tmp_path / "lossless", frames=6, size="32,32", seed=5, crf=0)
+    counts = tifffile.imread(tmp_path / "tif" / "video.tif")
+    np.testing.assert_array_equal(counts, read_luma(tmp_path / "lossless" / "video.mp4"))
+    assert json.loads((tmp_path / "tif" / "config.json").read_text())["compression"] is None
 
 
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from dataclasses import replace
 import av
 import numpy as np
 import pytest
+from av.video.frame import PictureType
 from numpy.typing import NDArray
 
 from cellstorm_models.compression import Compression, compress, write_mp4
@@ -39,6 +40,21 @@ def test_every_frame_comes_back_in_its_order(counts: NDArray[np.uint8], b_frames
     ramp = counts // 4 + np.arange(24, dtype=np.uint8)[:, np.newaxis, np.newaxis] * 8
     back = compress(ramp, Compression(crf=16, b_frames=b_frames))
     np.testing.assert_allclose(back.mean(axis=(1, 2)), ramp.mean(axis=(1, 2)), atol=1)
+
+
+def _intra_coded(counts: NDArray[np.uint8], compression: Compression) -> list[int]:
+    """Frames that x264 coded without the ones before."""
+    buffer = io.BytesIO()
+    write_mp4(buffer, counts, compression)
+    buffer.seek(0)
+    with av.open(buffer, "r") as container:
+        types = [frame.pict_type for frame in container.decode(video=0)]
+    return [index for index, kind in enumerate(types) if kind == PictureType.I]
+
+
+def test_noise_is_a_cut_in_every_frame_where_x264_looks_for_cuts(counts: NDArray[np.uint8]) -> None:
+    assert _intra_coded(counts, Compression()) == [0]
+    assert len(_intra_coded(counts, Compression(scene_cuts=True))) > len(counts) / 2
 
 
 def test_key_frames_come_as_often_as_asked(counts: NDArray[np.uint8]) -> None:

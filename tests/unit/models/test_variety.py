@@ -8,6 +8,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from cellstorm_models.browser_encoder import BrowserCompression
+from cellstorm_models.compression import Compression
 from cellstorm_models.image_processor import ImageProcessor
 from cellstorm_models.instability import Instability
 from cellstorm_models.optics import Optics
@@ -47,7 +49,10 @@ def test_every_kind_of_disturbance_and_encoder_is_met(recipes: list[Recipe]) -> 
         for name, value in asdict(quiet).items():
             assert any(one[name] != value for one in drawn), f"{part}.{name}"
     encoders = [encoder for recipe in recipes for encoder in recipe.encoders]
-    assert any(encoder.buffer_s is not None for encoder in encoders)
+    x264 = [encoder for encoder in encoders if isinstance(encoder, Compression)]
+    assert any(encoder.buffer_s is not None for encoder in x264)
+    assert {encoder.scene_cuts for encoder in x264} == {False, True}
+    assert 0.03 < sum(isinstance(encoder, BrowserCompression) for encoder in encoders) / len(encoders) < 0.2
     assert {len(recipe.encoders) for recipe in recipes} == {0, 1, 2}
     assert {simulation.bit_depth for simulation in simulations} == {8, 16}
 
