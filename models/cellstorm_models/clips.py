@@ -6,9 +6,11 @@ A clip depends on the run's seed and the clip's number alone, so that a run can 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import uniform_filter
 
 from cellstorm.scoring import CARE_ON
 from cellstorm_models.browser_encoder import compress_by
@@ -17,6 +19,9 @@ from cellstorm_models.variety import EVERYTHING, Variety, draw_recipe
 
 CLIP_FRAMES = 40
 CLIP_SIDE_PX = 96
+_EMPTY_TRIES = 8
+"""Windows of an empty clip that are looked at, for the one with the brightest bump: one in thousands has what a codec carries from
+frame to frame as if it were a molecule, and chance alone would show too few of them."""
 _EDGE = 0.04
 """Chance that a chunk begins at a given frame, or ends there: chunks of some 25 frames, as live ones are."""
 
@@ -68,14 +73,33 @@ def sample_windows(
     emitters = []
     for index in range(count):
         clip = clips[rng.integers(len(clips))]
-        frames, height, width = clip.counts.shape
-        frame = int(rng.integers(frames))
-        top, left = int(rng.integers(height - side_px + 1)), int(rng.integers(width - side_px + 1))
+        tries = 1 if len(clip.emitters) else _EMPTY_TRIES
+        frame, top, left = max(
+            (_somewhere(clip, side_px, rng) for _ in range(tries)), key=partial(_bump, clip, side_px)
+        )
         place = slice(top, top + side_px), slice(left, left + side_px)
-        windows[index] = clip.counts[_context(frame, frames, context_frames // 2, rng)][(slice(None), *place)]
+        frames = _context(frame, len(clip.counts), context_frames // 2, rng)
+        windows[index] = clip.counts[frames][(slice(None), *place)]
         background[index] = clip.background[min(frame, len(clip.background) - 1)][place]
         emitters.append(_emitters_in(clip, index, frame, left, top, side_px))
     return WindowBatch(windows, background, np.concatenate(emitters))
+
+
+def _somewhere(clip: Clip, side_px: int, rng: np.random.Generator) -> tuple[int, int, int]:
+    """Frame, row and column of a window's corner."""
+    frames, height, width = clip.counts.shape
+    return (
+        int(rng.integers(frames)),
+        int(rng.integers(height - side_px + 1)),
+        int(rng.integers(width - side_px + 1)),
+    )
+
+
+def _bump(clip: Clip, side_px: int, corner: tuple[int, int, int]) -> float:
+    """Counts by which the brightest spot of a window is brighter than most of it."""
+    frame, top, left = corner
+    smooth = uniform_filter(clip.counts[frame, top : top + side_px, left : left + side_px].astype(np.float32), 3)
+    return float(smooth.max() - np.median(smooth))
 
 
 def _context(frame: int, frames: int, reach: int, rng: np.random.Generator) -> NDArray[np.intp]:

@@ -84,3 +84,17 @@ def test_clips_follow_the_variety_they_are_drawn_from() -> None:
     bright = replace(faint, photons=(3000, 3100))
     signals = [np.median(make_clip(5, 0, variety).emitters[:, 3]) for variety in (faint, bright)]
     assert signals[1] > 10 * signals[0] > 0
+
+
+def test_windows_of_an_empty_clip_are_rather_those_with_a_bump() -> None:
+    counts = np.zeros((8, 96, 96), np.uint8)
+    counts[3, 40:44, 40:44] = 50
+    nothing = np.zeros((0, 6), np.float32)
+    empty = Clip(counts, np.zeros((1, 96, 96), np.float32), nothing)
+    with_emitter = Clip(counts, empty.background, np.array([[7, 5, 5, 500, 1, 1.3]], np.float32))
+    shares = []
+    for clip in (empty, with_emitter):
+        batch = sample_windows([clip], 400, 64, np.random.default_rng(0), context_frames=1)
+        shares.append(np.mean(batch.windows.max(axis=(1, 2, 3)) > 0))
+    assert shares[1] < 0.2
+    assert shares[0] > 3 * shares[1]
