@@ -38,10 +38,10 @@ uncertainties and spot width. Normalisation is inside the graph. Threshold of th
 Simulated recordings only. Two in five are plain: round spots of 0.95 to 2.0 pixels, 50 to 2000 photons, 3 to 40
 background photons per pixel, 2 to 150 emitters in 128x128 pixels, 8-bit cameras of many gains and offsets and some of
 16 bits, through x264 (constant rate factors 16 to 34, average bitrates of 0.04 to 0.4 bits per pixel, key frames 10
-to 60 frames apart). The others have, each with its own chance: astigmatism, halos, emitters in depth and far out of
-focus; drift, changing light, black level and background, periodic drops; structure in the background, fixed pattern,
+to 60 frames apart, or wherever x264 takes noise for a cut). The others have, each with its own chance: astigmatism,
+halos, emitters in depth and far out of focus; drift, changing light, black level and background, periodic drops; structure in the background, fixed pattern,
 hot pixels; a phone's scaling, denoising, sharpening, tone curve, clipped blacks, repeated and dropped frames; live
-streams (baseline, constant bitrate, a key frame a second) and encoding twice. A fifth is empty or nearly so. Every
+streams (constant bitrate, a key frame a second; {browser}) and encoding twice. A fifth is empty or nearly so. Every
 clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood of the truth (after DECODE,
 Speiser et al. 2021).
 Afterwards a judge (`cellstorm/judging.py`) was fitted on {clips} clips that training never saw: by what 32 frames show together
@@ -58,7 +58,7 @@ some two seconds in a file) context is repeated, which costs the faintest a hund
 
 {tables}
 ## Limits
-Trained on simulations and on x264 alone. What it finds of faint molecules at which quality, the tables above tell; two spots
+Trained on simulations alone. What it finds of faint molecules at which quality, the tables above tell; two spots
 within about two pixels are often taken for one. What is reported depends on what 32 frames show together
 (`docs/decisions/0015-a-judge-learned-what-a-chunk-tells.md`): a faint molecule is left out where hardly another one shines,
 and kept in a crowd. At 50 photons the photons of those it does find are too many. The share of errors within the stated sigma
@@ -90,6 +90,7 @@ def write_card(
         batch=config.batch,
         seed=config.seed,
         budget=config.minutes,
+        browser="x264, baseline" if config.openh264 is None else f"OpenH264 {config.openh264}, as Chromium drives it",
         beginning="from random weights" if config.start_from is None else "from another run's weights",
         options=_options(config),
         minutes=reached["spent_s"] / 60,

@@ -12,7 +12,7 @@ import json
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -64,6 +64,7 @@ class TrainConfig:
     exact_from: float = 0.9  # share of the run after which bfloat16 gives way to float32
     gradient_norm: float = 50.0
     pixel_weight: tuple[float, float] = (1.0, 0.2)  # of the per-pixel term, at the start and at the end
+    openh264: str | None = None  # the version that `begin` found; without it x264 makes the browser's clips, too
     evaluate_every: int = 250
     validation_clips: int = 64
     validation_windows: int = 512
@@ -85,8 +86,8 @@ class TrainConfig:
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
     def write(self, run: Path) -> None:
-        """Beside what the run's clips are drawn from, and what some are encoded by, for the record."""
-        values = {**asdict(self), "variety": asdict(Variety()), "openh264": openh264_version()}
+        """Beside what the run's clips are drawn from, for the record."""
+        values = {**asdict(self), "variety": asdict(Variety())}
         (run / _CONFIG).write_text(json.dumps(values, indent=2) + "\n")
 
 
@@ -235,6 +236,7 @@ def begin(folder: Path, config: TrainConfig, device: torch.device = _PROCESSOR) 
         raise InvalidSetting(
             f"{folder} already holds a training run; add --resume to go on with it, or choose another folder"
         )
+    config = replace(config, openh264=openh264_version())
     trainer = Trainer(config, device)
     if config.start_from is not None:
         trainer.start_from(Path(config.start_from))
