@@ -39,7 +39,8 @@ Simulated recordings only. Two in five are plain: round spots of 0.95 to 2.0 pix
 background photons per pixel, 2 to 150 emitters in 128x128 pixels, 8-bit cameras of many gains and offsets and some of
 16 bits, through x264 (constant rate factors 16 to 34, average bitrates of 0.04 to 0.4 bits per pixel, key frames 10
 to 60 frames apart, or wherever x264 takes noise for a cut). The others have, each with its own chance: astigmatism,
-halos, emitters in depth and far out of focus; drift, changing light, black level and background, periodic drops; structure in the background, fixed pattern,
+halos, emitters in depth and far out of focus; drift, changing light, black level and background, periodic drops;
+structure in the background, fixed pattern,
 hot pixels; a phone's scaling, denoising, sharpening, tone curve, clipped blacks, repeated and dropped frames; live
 streams (constant bitrate, a key frame a second; {browser}) and encoding twice. A fifth is empty or nearly so. Every
 clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood of the truth (after DECODE,
