@@ -19,7 +19,7 @@ from cellstorm_models.evaluation import (
     score_bench,
     score_simulated,
 )
-from cellstorm_models.judges import JUDGE_CLIPS
+from cellstorm_models.judges import EMPTY_CLIPS, JUDGE_CLIPS
 from cellstorm_models.simulation import SimulationConfig
 from cellstorm_models.training import TrainConfig
 
@@ -99,7 +99,7 @@ def write_card(
         step=reached["step"],
         best=reached["best"],
         machine=reached["machine"],
-        clips=JUDGE_CLIPS,
+        clips=JUDGE_CLIPS + EMPTY_CLIPS,
         tolerance=DEFAULT_TOLERANCE_NM,
         milliseconds=milliseconds_per_frame(generator),
         tables="\n".join(tables),
