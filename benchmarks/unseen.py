@@ -64,7 +64,7 @@ def samples() -> dict[str, Sample]:
     phone = ImageProcessor(denoise=0.5, sharpen=0.4, gamma=0.9)
     low_rate = Compression(bits_per_pixel=0.1, key_interval=20, preset="veryfast", low_latency=True, baseline=True)
     qualities = {f"crf{crf}": Compression(crf=crf, scene_cuts=True) for crf in (18, 23, 28, 33)}
-    qualities["phone"] = Compression(bits_per_pixel=0.27, scene_cuts=True)
+    qualities["bitrate"] = Compression(bits_per_pixel=0.27, scene_cuts=True)
     other = replace(
         base, structure="filaments", psf_sigma_px=1.3, gain=0.6, offset=6, read_noise=2, background_photons=9
     )
