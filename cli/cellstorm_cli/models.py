@@ -42,7 +42,9 @@ def simulate(
     scene_cuts: Annotated[
         bool, typer.Option(help="x264 may begin anew where it takes blinks for a cut, as it does unless told not to.")
     ] = False,
-    uncompressed: Annotated[bool, typer.Option(help="The camera's own frames, as video.tif.")] = False,
+    uncompressed: Annotated[
+        bool, typer.Option(help="The camera's own frames, as video.tif, in place of H.264.")
+    ] = False,
 ) -> None:
     """Simulate a recording of blinking molecules, compressed as a phone does, with its truth."""
     import tifffile

@@ -1,7 +1,7 @@
 """What a browser's encoder makes of counts: OpenH264, which Chromium sends H.264 with, driven as Chromium drives it.
 
 The library is Cisco's (Debian: libopenh264-7), called through its C interface (codec_api.h of OpenH264 2.x). Frames have one
-reference, bits are spent evenly, and key frames come when somebody asks for one, as the gateway does.
+reference, bits are spent evenly, and key frames come when somebody asks for one, as the gateway does, or when it likes.
 """
 
 from __future__ import annotations
@@ -46,14 +46,23 @@ def compress_by(encoder: Encoder, counts: NDArray[np.uint8]) -> NDArray[np.uint8
     """What a receiver sees of (frames, height, width) counts; height and width even."""
     if isinstance(encoder, Compression):
         return compress(counts, encoder)
-    return compress(counts, encoder.otherwise) if _library() is None else _compress_as_browser(counts, encoder)
+    library = _library()
+    if library is None:
+        return compress(counts, encoder.otherwise)
+    return _compress_as_browser(library, counts, encoder)
 
 
-def _compress_as_browser(counts: NDArray[np.uint8], compression: BrowserCompression) -> NDArray[np.uint8]:
+def _compress_as_browser(
+    library: ctypes.CDLL, counts: NDArray[np.uint8], compression: BrowserCompression
+) -> NDArray[np.uint8]:
     decoder = av.CodecContext.create("h264", "r")
     assert isinstance(decoder, VideoCodecContext)
-    frames = [frame for unit in _access_units(counts, compression) for frame in decoder.decode(av.Packet(unit))]
+    frames = [
+        frame for unit in _access_units(library, counts, compression) for frame in decoder.decode(av.Packet(unit))
+    ]
     frames += decoder.decode(None)
+    if len(frames) != len(counts):
+        raise RuntimeError(f"of {len(counts)} frames that OpenH264 encoded, {len(frames)} could be decoded")
     return np.stack([luma(frame) for frame in frames]).astype(np.uint8, copy=False)
 
 
@@ -73,11 +82,11 @@ def _library() -> ctypes.CDLL | None:
     return None if name is None else ctypes.CDLL(name)
 
 
-def _access_units(counts: NDArray[np.uint8], compression: BrowserCompression) -> Iterator[bytes]:
+def _access_units(library: ctypes.CDLL, counts: NDArray[np.uint8], compression: BrowserCompression) -> Iterator[bytes]:
     _, height, width = counts.shape
     grey = np.full(height // 2 * (width // 2), 128, np.uint8)
     bitrate = max(1000, round(compression.bits_per_pixel * height * width * FRAME_RATE))
-    with _encoder(width, height, bitrate) as encoder:
+    with _encoder(library, width, height, bitrate) as encoder:
         for index, image in enumerate(counts):
             if index and index % compression.key_interval == 0:
                 encoder.call("ForceIntraFrame", True)
@@ -112,9 +121,7 @@ class _Encoder:
 
 
 @contextmanager
-def _encoder(width: int, height: int, bitrate: int) -> Iterator[_Encoder]:
-    library = _library()
-    assert library is not None
+def _encoder(library: ctypes.CDLL, width: int, height: int, bitrate: int) -> Iterator[_Encoder]:
     pointer = ctypes.c_void_p()
     if library.WelsCreateSVCEncoder(ctypes.byref(pointer)) != 0:
         raise RuntimeError("OpenH264 gave no encoder")

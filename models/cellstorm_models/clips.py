@@ -73,10 +73,7 @@ def sample_windows(
     emitters = []
     for index in range(count):
         clip = clips[rng.integers(len(clips))]
-        tries = 1 if len(clip.emitters) else _EMPTY_TRIES
-        frame, top, left = max(
-            (_somewhere(clip, side_px, rng) for _ in range(tries)), key=partial(_bump, clip, side_px)
-        )
+        frame, top, left = _corner(clip, side_px, rng)
         place = slice(top, top + side_px), slice(left, left + side_px)
         frames = _context(frame, len(clip.counts), context_frames // 2, rng)
         windows[index] = clip.counts[frames][(slice(None), *place)]
@@ -85,8 +82,13 @@ def sample_windows(
     return WindowBatch(windows, background, np.concatenate(emitters))
 
 
+def _corner(clip: Clip, side_px: int, rng: np.random.Generator) -> tuple[int, int, int]:
+    """Frame, row and column of a window's corner; of an empty clip rather where there is a bump."""
+    tries = 1 if len(clip.emitters) else _EMPTY_TRIES
+    return max((_somewhere(clip, side_px, rng) for _ in range(tries)), key=partial(_bump, clip, side_px))
+
+
 def _somewhere(clip: Clip, side_px: int, rng: np.random.Generator) -> tuple[int, int, int]:
-    """Frame, row and column of a window's corner."""
     frames, height, width = clip.counts.shape
     return (
         int(rng.integers(frames)),

@@ -34,9 +34,7 @@ class Compression:
     key_interval: int = 30
     preset: Preset = "medium"
     b_frames: int = 0
-    scene_cuts: bool = (
-        False  # x264 begins anew where it takes noise or blinks for another scene; every frame, of faint ones
-    )
+    scene_cuts: bool = False  # x264 codes a frame by itself where it takes noise or blinks for another scene
     low_latency: bool = False
     baseline: bool = False  # as most phones and browsers send
     buffer_s: float | None = None  # holds the bitrate within so short a time, as live streams do
