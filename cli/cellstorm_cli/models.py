@@ -35,6 +35,10 @@ def simulate(
     sigma_px: Annotated[float, typer.Option(min=0.5, max=5.0, help="Width of a spot, one sigma, in pixels.")] = 1.4,
     pixel_size: Annotated[float, typer.Option(min=1.0, help="Camera pixel in the sample, nm.")] = 100.0,
     emitters: Annotated[float, typer.Option(min=0.0, help="That shine in a frame, on average.")] = 17.0,
+    bleaching: Annotated[
+        float | None,
+        typer.Option(min=1.0, help="Frames after which a molecule is gone for good, on average; else never."),
+    ] = None,
     background: Annotated[float, typer.Option(min=0.0, help="Photons per pixel.")] = 10.0,
     seed: Annotated[int, typer.Option(min=0, help="Same seed, same recording.")] = 0,
     crf: Annotated[int, typer.Option(min=0, max=51, help="x264's constant rate factor; higher is worse.")] = 18,
@@ -60,6 +64,7 @@ def simulate(
         pixel_size_nm=pixel_size,
         structure=_structure(structure),
         emitters_per_frame=emitters,
+        bleaching_frames=bleaching,
         photons=photons,
         psf_sigma_px=sigma_px,
         background_photons=background,

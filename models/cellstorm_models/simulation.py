@@ -38,8 +38,11 @@ class SimulationConfig:
     pixel_size_nm: float = 100.0
     structure: Structure = "mixed"
     fluorophores: int = 3000
-    emitters_per_frame: float = 17.0  # mean number that shine in a frame, partly on ones included
+    emitters_per_frame: float = (
+        17.0  # mean number that shine in a frame, partly on ones included; before any has bleached
+    )
     on_time_frames: float = 2.0  # mean of an exponential distribution
+    bleaching_frames: float | None = None  # mean of an exponential distribution: when a fluorophore is gone for good
     photons: float = 1000.0  # of an emitter that is on throughout a frame: median
     photon_spread: float = 0.0  # standard deviation of its logarithm, between blinks
     psf_sigma_px: float = 1.4
@@ -110,7 +113,13 @@ def _blink(config: SimulationConfig, positions: Positions, rng: np.random.Genera
     events = rng.poisson(rate * (config.frames + lead))
     start = rng.uniform(-lead, config.frames, events)
     stop = start + rng.exponential(config.on_time_frames, events)
-    where = positions[rng.integers(0, len(positions), events)]
+    fluorophore = rng.integers(0, len(positions), events)
+    if config.bleaching_frames is not None:
+        stop = np.minimum(stop, rng.exponential(config.bleaching_frames, len(positions))[fluorophore])
+        alive = stop > start
+        start, stop, fluorophore = start[alive], stop[alive], fluorophore[alive]
+    events = len(start)
+    where = positions[fluorophore]
     photons = config.photons * np.exp(config.photon_spread * rng.standard_normal(events))
     sigma_px = event_sigmas(config.optics, config.psf_sigma_px, events, rng)
 

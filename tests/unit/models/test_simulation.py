@@ -173,3 +173,17 @@ def test_every_structure_lies_inside_the_image(structure: Structure) -> None:
     assert positions.shape == (500, 2)
     assert np.all((positions >= -0.5) & (positions <= [63.5, 47.5]))
     assert np.all(positions.std(axis=0) > 3)
+
+
+def test_molecules_that_bleach_are_ever_fewer_and_do_not_come_back() -> None:
+    config = SimulationConfig(frames=300, width=64, height=64, fluorophores=200, emitters_per_frame=40)
+    steady, bleaching = (
+        simulate(replace(config, bleaching_frames=frames), np.random.default_rng(4)).truth for frames in (None, 60.0)
+    )
+    numbers = [[np.sum(truth["frame"] // 100 == third) for third in range(3)] for truth in (steady, bleaching)]
+    assert numbers[0][2] > 0.8 * numbers[0][0]
+    assert numbers[1][2] < 0.2 * numbers[1][0]
+    early, late = (bleaching[bleaching["frame"] // 150 == half] for half in range(2))
+    sites = {(row["x_nm"], row["y_nm"]) for row in early}
+    assert len(late) > 20
+    assert np.mean([(row["x_nm"], row["y_nm"]) in sites for row in late]) > 0.9  # who is left has shone before
