@@ -130,7 +130,7 @@ def train(
     seed: Annotated[int, typer.Option(help="Same seed and steps, same generator.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Of the network; clips are made in processes besides.")] = 1,
     channels: Annotated[int, typer.Option(min=4, max=128, help="Of the default's first level: its width.")] = 16,
-    context: Annotated[int, typer.Option(min=1, max=9, help="Frames that the default sees at a time; odd.")] = 3,
+    context: Annotated[int, typer.Option(min=1, max=33, help="Frames that the default sees at a time; odd.")] = 3,
     start_from: Annotated[
         Path | None,
         typer.Option(help="Checkpoint (best.pt) of a network as large, or smaller, to begin with; a new schedule."),

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.camera import Camera
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
-from cellstorm.generator import Generator, GeneratorSpec, windows_of
+from cellstorm.generator import Generator, windows_of
 from cellstorm.localizations import Localizations
 from cellstorm.readout import choose, read_out
 from cellstorm.roi import RegionOfInterest
@@ -146,16 +146,18 @@ def _predictions(
     _, height, width = counts.shape
     spec = generator.spec
     size = min(_MAX_BATCH_FRAMES, max(1, _MAX_BATCH_PIXELS // (height * width)))
+    padded = _pad(counts, spec.size_multiple)
     for start in range(0, len(selected), size):
         places = selected[start : start + size]
-        windows = windows_of(counts, places, spec.context_frames)
+        windows = windows_of(padded, places, spec.context_frames)
         _, _, rows, columns = spec.output_shape(len(places), height, width)
-        yield places, generator.predict(_pad(windows, spec))[:, :, :rows, :columns]
+        yield places, generator.predict(windows)[:, :, :rows, :columns]
 
 
-def _pad(windows: NDArray[np.float32], spec: GeneratorSpec) -> NDArray[np.float32]:
+def _pad(counts: Counts, multiple: int) -> Counts:
     """With height and width enlarged to the multiple that the generator needs, by repeating the border."""
-    height, width = windows.shape[2:]
-    multiple = spec.size_multiple
+    _, height, width = counts.shape
     rows, columns = -height % multiple, -width % multiple
-    return np.pad(windows, ((0, 0), (0, 0), (0, rows), (0, columns)), mode="edge")
+    if not rows and not columns:
+        return counts
+    return cast(Counts, np.pad(counts, ((0, 0), (0, rows), (0, columns)), mode="edge"))

@@ -17,13 +17,14 @@ from cellstorm_models.browser_encoder import compress_by
 from cellstorm_models.simulation import simulate
 from cellstorm_models.variety import EVERYTHING, Variety, draw_recipe
 
-CLIP_FRAMES = 40
+CLIP_FRAMES = 64
+"""Long enough for what a codec carries along from one key frame to a distant next one."""
 CLIP_SIDE_PX = 96
 _EMPTY_TRIES = 8
 """Windows of an empty clip that are looked at, for the one with the brightest bump: one in thousands has what a codec carries from
 frame to frame as if it were a molecule, and chance alone would show too few of them."""
-_EDGE = 0.04
-"""Chance that a chunk begins at a given frame, or ends there: chunks of some 25 frames, as live ones are."""
+_EDGE = 0.025
+"""Chance that a chunk begins at a given frame, or ends there; with the clip's own ends, chunks of some 25 frames, as live ones are."""
 
 
 @dataclass(frozen=True, slots=True)

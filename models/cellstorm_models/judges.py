@@ -29,8 +29,8 @@ from cellstorm_models.evaluation.exported import ExportedGenerator
 from cellstorm_models.variety import Chances, Variety
 
 JUDGE_SEED: Final = 1_000_033
-JUDGE_CLIPS: Final = 800
-"""Of them 1600 groups: with 160 recordings in place of 560 the faintest lost a tenth of what a judge gains."""
+JUDGE_CLIPS: Final = 600
+"""Of them 2250 groups: with 160 recordings in place of 560 the faintest lost a tenth of what a judge gains."""
 
 EMPTY_CLIPS: Final = 220
 """Besides: of noise alone, at the qualities at which x264 carries bumps of it along for a second as if they were molecules. Among
@@ -53,7 +53,7 @@ our own, and an uncertainty that is stated too small misleads more than one that
 _SPARSE: Final = 2.0 / 128**2  # emitters per frame and pixel
 _SPARSE_WEIGHT: Final = 6.0
 """A phantom is worse where there is nothing else: at 1, 3 phantoms in 100 empty frames for 1, at 20 a quarter fewer of the faintest."""
-_LENGTHS: Final = ((32, 8), (32, 7, 1), (32, 6, 2), (32, 5, 3))
+_LENGTHS: Final = ((32, 24, 8), (32, 24, 7, 1), (32, 24, 6, 2), (32, 24, 5, 3))
 """Frames of a clip's groups, by turns: what is left of a chunk after its last full group may be of any length."""
 _DAMPING: Final = (10.0, 0.7)  # a group counts in proportion to its candidates over (that many + candidates) ** power
 _LEAST_SPREAD: Final = 0.05  # of any input: where all were the same, a little more or less tells nothing

@@ -55,7 +55,7 @@ class TrainConfig:
     batch: int = 32
     side_px: int = 64
     pool_clips: int = 48  # windows of a batch come from these
-    windows_per_clip: int = 40
+    windows_per_clip: int = 60
     learning_rate: float = 3e-3
     start_from: str | None = None  # a checkpoint whose weights the run begins with, in place of random ones
     from_acquisition: str | None = None  # a result folder: every other clip is of its recording
@@ -237,9 +237,7 @@ def begin(folder: Path, config: TrainConfig, device: torch.device = _PROCESSOR) 
             f"{folder} already holds a training run; add --resume to go on with it, or choose another folder"
         )
     config = replace(config, openh264=openh264_version())
-    trainer = Trainer(config, device)
-    if config.start_from is not None:
-        trainer.start_from(Path(config.start_from))
+    trainer = _at_its_start(config, device)
     folder.mkdir(parents=True, exist_ok=True)
     config.write(folder)
     _LOG.begin(folder)
@@ -247,10 +245,19 @@ def begin(folder: Path, config: TrainConfig, device: torch.device = _PROCESSOR) 
 
 
 def resume(folder: Path, device: torch.device = _PROCESSOR) -> Trainer:
-    """The run in `folder`, where it last saved itself."""
-    trainer = Trainer(TrainConfig.read(folder), device)
-    if (folder / _LAST).exists():
-        trainer.restore(folder)
+    """The run in `folder`, where it last saved itself; at its start, where it was stopped before that."""
+    config = TrainConfig.read(folder)
+    if not (folder / _LAST).exists():
+        return _at_its_start(config, device)
+    trainer = Trainer(config, device)
+    trainer.restore(folder)
+    return trainer
+
+
+def _at_its_start(config: TrainConfig, device: torch.device) -> Trainer:
+    trainer = Trainer(config, device)
+    if config.start_from is not None:
+        trainer.start_from(Path(config.start_from))
     return trainer
 
 

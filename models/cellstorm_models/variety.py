@@ -28,8 +28,9 @@ class Chances:
     """Shares of clips: of all, and below of those that are not plain."""
 
     plain: float = 0.4  # what a bench in the lab records stays what most of the network's effort goes to
-    empty: float = 0.14  # what codecs make of noise alone looks most like molecules
-    sparse: float = 0.08  # likewise, with a molecule now and then, so that emptiness is no sign by itself
+    empty: float = 0.16  # what codecs make of noise alone looks most like molecules
+    sparse: float = 0.1  # likewise, with a molecule now and then, so that emptiness is no sign by itself
+    pressed: float = 0.3  # of x264's with molecules: where a codec keeps what is gone, most is to be learned
     deep: float = 0.08  # a scientific camera of 16 bits
     uncompressed: float = 0.08  # TIFF stacks
     astigmatic: float = 0.4
@@ -104,9 +105,11 @@ class Variety:
     dropped: Range = (0.02, 0.12)
     crf: tuple[int, int] = (16, 34)  # from good to where nothing but bright spots is left
     bits_per_pixel: Range = (0.04, 0.4)  # at 30 frames/s of 1080p: 2.5 to 25 Mbit/s
-    empty_crf: tuple[int, int] = (17, 34)
+    pressed_crf: tuple[int, int] = (28, 34)
+    pressed_bits_per_pixel: Range = (0.03, 0.08)
+    empty_crf: tuple[int, int] = (20, 34)
     empty_bits_per_pixel: Range = (0.04, 0.25)
-    key_interval: tuple[int, int] = (10, 60)
+    key_interval: tuple[int, int] = (10, 120)  # half of them have one key frame in a clip; x264 makes one in 250
     live_bits_per_pixel: Range = (0.08, 0.8)  # 512x512 at 20 frames/s: 0.4 to 4 Mbit/s, as Chromium sends
     live_quantisers: tuple[int, int] = (20, 38)
     live_key_interval: tuple[int, int] = (20, 30)  # one a second, as the gateway asks for
@@ -115,7 +118,7 @@ class Variety:
 
 EVERYTHING: Final = Variety()
 VISIBLE: Final = Variety(
-    chance_of=Chances(plain=1.0, empty=0.05, sparse=0.05, deep=0.0, uncompressed=0.2),
+    chance_of=Chances(plain=1.0, empty=0.05, sparse=0.05, pressed=0.0, deep=0.0, uncompressed=0.2),
     psf_sigma_px=(1.0, 1.8),
     photons=(400, 3000),
     background_photons=(3, 15),
@@ -269,10 +272,10 @@ class _Draw:
         if not self._plain and self._is(self._chances.live):
             return self._live_compression()
         variety, rng = self._variety, self._rng
-        rates = variety.empty_bits_per_pixel if hard else variety.bits_per_pixel
+        qualities, rates = self._quality(hard)
         presets = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium"]
         return Compression(
-            crf=self._count(variety.empty_crf if hard else variety.crf),
+            crf=self._count(qualities),
             bits_per_pixel=self._log_in(rates) if self._is(0.5) else None,
             key_interval=self._count(variety.key_interval),
             preset=cast(Preset, str(rng.choice(presets, p=[0.1, 0.1, 0.2, 0.1, 0.1, 0.4]))),
@@ -282,6 +285,15 @@ class _Draw:
             baseline=self._is(0.3),
             extra=(("aq-mode", str(rng.integers(0, 2))),) if self._is(0.4) else (),
         )
+
+    def _quality(self, hard: bool) -> tuple[tuple[int, int], Range]:
+        """Ranges of CRF and of bits per pixel."""
+        variety = self._variety
+        if hard:
+            return variety.empty_crf, variety.empty_bits_per_pixel
+        if self._is(self._chances.pressed):
+            return variety.pressed_crf, variety.pressed_bits_per_pixel
+        return variety.crf, variety.bits_per_pixel
 
     def _live_compression(self) -> Encoder:
         """A browser's encoder, or much like it: bits are spent evenly, and neither on looks nor on search."""

@@ -80,6 +80,13 @@ def test_a_run_may_begin_with_the_weights_of_another(run: Path, tmp_path: Path) 
     assert TrainConfig.read(tmp_path / "warm").start_from == str(run / "best.pt")
 
 
+def test_a_run_stopped_before_it_first_saved_itself_still_begins_with_those_weights(run: Path, tmp_path: Path) -> None:
+    begin(tmp_path / "warm", replace(_TINY, seed=5, start_from=str(run / "best.pt")))
+    best, _ = best_network(run)
+    for name, value in resume(tmp_path / "warm").net.state_dict().items():
+        assert torch.equal(value, best.state_dict()[name]), name
+
+
 def test_a_wider_run_may_begin_with_the_weights_of_a_narrower_one(run: Path, tmp_path: Path) -> None:
     config = replace(_TINY, channels=8, context_frames=5, start_from=str(run / "best.pt"))
     wide, (narrow, _) = begin(tmp_path / "wide", config).net.eval(), best_network(run)
