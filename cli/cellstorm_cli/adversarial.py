@@ -14,6 +14,7 @@ from cellstorm.generator import GeneratorSpec
 if TYPE_CHECKING:
     from cellstorm_models.adversarial.progress import Evaluation
 
+_LEAST_SIDE_PX = 32
 _console = Console(stderr=True)
 
 
@@ -42,6 +43,8 @@ def train(
         kind = next((kind for kind in KINDS if kind == generator), None)
         if kind is None:
             raise InvalidSetting(f"there is no generator {generator!r}; choose one of default, {', '.join(KINDS)}")
+        if kind == "enhance" and side_px is not None and side_px < _LEAST_SIDE_PX:
+            raise InvalidSetting(f"side {side_px}: the discriminator sees windows of {_LEAST_SIDE_PX} pixels and more")
         usual = AdversarialConfig.of(kind)
         config = replace(
             usual,

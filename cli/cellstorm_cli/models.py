@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,12 +17,14 @@ from rich.console import Console
 from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD
 from cellstorm.errors import InvalidSetting, RuntimeUnavailable
 from cellstorm.scoring import write_truth
+from cellstorm_models.optics import STRAY_SIGMA_PX
 from cellstorm_models.structures import STRUCTURES, Structure
 
 if TYPE_CHECKING:
     from cellstorm.generator import GeneratorSpec
     from cellstorm_models.training import Evaluation
 
+_BENCH_PIXEL_SIZE_NM = 100.0
 _console = Console(stderr=True)
 
 
@@ -32,7 +35,9 @@ def simulate(
     frames: Annotated[int, typer.Option(min=1)] = 500,
     size: Annotated[str, typer.Option(help="Width and height in pixels, even.")] = "128,128",
     photons: Annotated[float, typer.Option(min=1.0, help="Of an emitter that is on throughout a frame.")] = 1000.0,
-    sigma_px: Annotated[float, typer.Option(min=0.5, max=5.0, help="Width of a spot, one sigma, in pixels.")] = 1.4,
+    sigma_px: Annotated[
+        float, typer.Option(min=0.5, max=STRAY_SIGMA_PX, help="Width of a spot, one sigma, in pixels.")
+    ] = 1.4,
     pixel_size: Annotated[float, typer.Option(min=1.0, help="Camera pixel in the sample, nm.")] = 100.0,
     emitters: Annotated[float, typer.Option(min=0.0, help="That shine in a frame, on average.")] = 17.0,
     bleaching: Annotated[
@@ -124,13 +129,18 @@ def train(
         str, typer.Option(help="default, or the paper's own: pix2pix, enhance; a resumed run's is known.")
     ] = "default",
     minutes: Annotated[
-        float, typer.Option(min=0.01, help="Processor minutes, of all processes together; on a GPU by the clock.")
-    ] = 38.0,
+        float | None,
+        typer.Option(min=0.01, help="Processor minutes, of all processes together; on a GPU by the clock; 38."),
+    ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="In place of minutes; repeatable to the bit.")] = None,
-    seed: Annotated[int, typer.Option(help="Same seed and steps, same generator.")] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed and steps, same generator.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Of the network; clips are made in processes besides.")] = 1,
-    channels: Annotated[int, typer.Option(min=4, max=128, help="Of the default's first level: its width.")] = 16,
-    context: Annotated[int, typer.Option(min=1, max=33, help="Frames that the default sees at a time; odd.")] = 3,
+    channels: Annotated[
+        int | None, typer.Option(min=4, max=128, help="Of the default's first level: its width; 16.")
+    ] = None,
+    context: Annotated[
+        int | None, typer.Option(min=1, max=33, help="Frames that the default sees at a time; odd; 3.")
+    ] = None,
     start_from: Annotated[
         Path | None,
         typer.Option(help="Checkpoint (best.pt) of a network as large, or smaller, to begin with; a new schedule."),
@@ -140,7 +150,8 @@ def train(
     ] = None,
     batch: Annotated[int | None, typer.Option(min=1, help="Windows of a step; 32, of pix2pix and enhance 4.")] = None,
     side: Annotated[
-        int | None, typer.Option(min=16, max=512, help="Of a window, camera pixels; 64. A multiple of 16.")
+        int | None,
+        typer.Option(min=16, max=96, help="Of a window, camera pixels; 64. A multiple of 16, of enhance 32 at least."),
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="That make clips.")] = 1,
     from_acquisition: Annotated[
@@ -156,14 +167,27 @@ def train(
     _needs_torch()
     if side is not None and side % 16:
         raise InvalidSetting(f"side {side}: windows are halved four times; choose a multiple of 16, for example 48")
-    if context % 2 == 0:
+    if context is not None and context % 2 == 0:
         raise InvalidSetting(f"context {context}: the frame in the middle is localized; choose an odd number")
+    of_all: dict[str, object] = {"--steps": steps, "--batch": batch, "--side": side}
+    of_default: dict[str, object] = {
+        "--minutes": minutes,
+        "--channels": channels,
+        "--context": context,
+        "--start-from": start_from,
+        "--learning-rate": learning_rate,
+        "--from-acquisition": from_acquisition,
+        "--video": video,
+    }
+    if resume:
+        _refuse(of_all | of_default, "a resumed run goes on with its own settings")
     from cellstorm_cli import adversarial
     from cellstorm_models import training
     from cellstorm_models.adversarial.config import is_adversarial
     from cellstorm_models.devices import default_device
 
     if generator != "default" or (resume and is_adversarial(out)):
+        _refuse(of_default, f"it is of the default alone, and {generator} is trained as the paper says")
         adversarial.train(
             generator,
             out,
@@ -177,6 +201,9 @@ def train(
             resume=resume,
         )
         return
+    _refuse(
+        {"--pause-after": pause_after}, "it is of pix2pix and enhance; stop this run whenever you like, and --resume it"
+    )
     if resume:
         trainer = training.resume(out, default_device())
     else:
@@ -184,10 +211,10 @@ def train(
         windows = batch or usual.batch
         config = training.TrainConfig(
             seed=seed,
-            minutes=minutes,
+            minutes=minutes or usual.minutes,
             steps=steps,
-            channels=channels,
-            context_frames=context,
+            channels=channels or usual.channels,
+            context_frames=context or usual.context_frames,
             threads=threads,
             batch=windows,
             side_px=side or usual.side_px,
@@ -199,6 +226,19 @@ def train(
         )
         trainer = training.begin(out, config, default_device())
     trainer.run(out, _report, processes=processes)
+
+
+def _refuse(options: Mapping[str, object], why: str) -> None:
+    """Options that would be ignored, where they were given.
+
+    Raises
+    ------
+    InvalidSetting
+        If one was.
+    """
+    for name, value in options.items():
+        if value is not None:
+            raise InvalidSetting(f"leave {name} out: {why}")
 
 
 def export(
@@ -222,15 +262,23 @@ def export(
     from cellstorm_cli import adversarial
     from cellstorm_models.adversarial.config import is_adversarial
     from cellstorm_models.card import write_card
+    from cellstorm_models.evaluation.pairs import bench_pairs
     from cellstorm_models.export import write_package
     from cellstorm_models.training import TrainConfig, best_network
 
     if is_adversarial(run):
+        _refuse(
+            {"--threshold": threshold, "--bench": bench},
+            "pix2pix and enhance are read and measured on clips of their own",
+        )
         _say_exported(out, adversarial.export(run, out, version=version))
         return
+    pairs = (
+        [] if bench is None else bench_pairs(bench, _BENCH_PIXEL_SIZE_NM)
+    )  # what is missing is missed before the long part
     network, reached = best_network(run)
     spec = write_package(network, out, version=version, threshold=threshold)
-    write_card(out, spec, TrainConfig.read(run), reached, bench)
+    write_card(out, spec, TrainConfig.read(run), reached, pairs)
     _say_exported(out, spec)
 
 

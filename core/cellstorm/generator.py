@@ -7,12 +7,13 @@ inside it, so serving cannot disagree with training. A frame's prediction depend
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal, Protocol, Self
+from typing import Final, Literal, Protocol, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from cellstorm.chunks import Counts
 from cellstorm.judging import Judge
 
 EMITTER_CHANNELS: Final = (
@@ -105,9 +106,16 @@ class GeneratorSpec(BaseModel):
         return batch, _CHANNELS[self.output], height * self.upsampling, width * self.upsampling
 
 
-def windows_of(
-    counts: NDArray[np.uint8] | NDArray[np.uint16], places: NDArray[np.integer], context_frames: int
-) -> NDArray[np.float32]:
+def padded(counts: Counts, multiple: int) -> Counts:
+    """(frames, height, width) with height and width enlarged to such a multiple, by repeating the border."""
+    _, height, width = counts.shape
+    rows, columns = -height % multiple, -width % multiple
+    if not rows and not columns:
+        return counts
+    return cast(Counts, np.pad(counts, ((0, 0), (0, rows), (0, columns)), mode="edge"))
+
+
+def windows_of(counts: Counts, places: NDArray[np.integer], context_frames: int) -> NDArray[np.float32]:
     """(n, context_frames, height, width): the frames at `places` (n,) of (frames, height, width), each amid its neighbours.
 
     The first and the last frame repeat themselves beyond the edges.

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,7 @@ from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.camera import Camera
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
-from cellstorm.generator import Generator, windows_of
+from cellstorm.generator import Generator, padded, windows_of
 from cellstorm.localizations import Localizations
 from cellstorm.readout import choose, read_out
 from cellstorm.roi import RegionOfInterest
@@ -146,18 +146,9 @@ def _predictions(
     _, height, width = counts.shape
     spec = generator.spec
     size = min(_MAX_BATCH_FRAMES, max(1, _MAX_BATCH_PIXELS // (height * width)))
-    padded = _pad(counts, spec.size_multiple)
+    full = padded(counts, spec.size_multiple)
     for start in range(0, len(selected), size):
         places = selected[start : start + size]
-        windows = windows_of(padded, places, spec.context_frames)
+        windows = windows_of(full, places, spec.context_frames)
         _, _, rows, columns = spec.output_shape(len(places), height, width)
         yield places, generator.predict(windows)[:, :, :rows, :columns]
-
-
-def _pad(counts: Counts, multiple: int) -> Counts:
-    """With height and width enlarged to the multiple that the generator needs, by repeating the border."""
-    _, height, width = counts.shape
-    rows, columns = -height % multiple, -width % multiple
-    if not rows and not columns:
-        return counts
-    return cast(Counts, np.pad(counts, ((0, 0), (0, rows), (0, columns)), mode="edge"))

@@ -1,6 +1,7 @@
 """What a browser's encoder makes of counts: OpenH264, which Chromium sends H.264 with, driven as Chromium drives it.
 
-The library is Cisco's (Debian: libopenh264-7), called through its C interface (codec_api.h of OpenH264 2.x). Frames have one
+The library is Cisco's (Debian: libopenh264-7), called through its C interface (codec_api.h of OpenH264 2.0 to 2.5; in 2.6 a layer
+and a picture hold more, and a library as new counts as not installed). Frames have one
 reference, bits are spent evenly, and key frames come when somebody asks for one, as the gateway does, or when it likes.
 """
 
@@ -28,6 +29,7 @@ _CAMERA_IN_REAL_TIME, _BITRATE_MODE = 0, 1
 _SKIPPED_FRAME: Final = 4
 _FRAME_SKIP_OPTION, _TRACE_OPTION = 9, 25
 _MAX_LAYERS: Final = 128
+_LEAST, _NEWER = (2, 0), (2, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,19 +69,22 @@ def _compress_as_browser(
 
 
 def openh264_version() -> str | None:
-    """Of OpenH264 here; None if it is not installed."""
+    """Of OpenH264 here; None if none is installed that can be called."""
     library = _library()
-    if library is None:
-        return None
-    found = _Version()
-    library.WelsGetCodecVersionEx(ctypes.byref(found))
-    return f"{found.major}.{found.minor}.{found.revision}"
+    return None if library is None else ".".join(str(part) for part in _version(library))
 
 
 @cache
 def _library() -> ctypes.CDLL | None:
     name = ctypes.util.find_library("openh264")
-    return None if name is None else ctypes.CDLL(name)
+    library = None if name is None else ctypes.CDLL(name)
+    return library if library is not None and _LEAST <= _version(library)[:2] < _NEWER else None
+
+
+def _version(library: ctypes.CDLL) -> tuple[int, int, int]:
+    found = _Version()
+    library.WelsGetCodecVersionEx(ctypes.byref(found))
+    return found.major, found.minor, found.revision
 
 
 def _access_units(library: ctypes.CDLL, counts: NDArray[np.uint8], compression: BrowserCompression) -> Iterator[bytes]:

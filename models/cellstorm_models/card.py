@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -19,14 +19,16 @@ from cellstorm_models.evaluation import (
     score_bench,
     score_simulated,
 )
+from cellstorm_models.evaluation.pairs import Pair
 from cellstorm_models.judges import EMPTY_CLIPS, JUDGE_CLIPS
 from cellstorm_models.simulation import SimulationConfig
 from cellstorm_models.training import TrainConfig
+from cellstorm_models.variety import Variety
 
 _EMPTY: Final = (*(Compression(crf=crf) for crf in (18, 23, 28, 33)), Compression(bits_per_pixel=0.1))
 _PSF_SIGMAS_PX: Final = (1.0, 1.2, 1.4, 1.6, 1.8)
 
-_IN_WORDS: Final = {3: "three", 5: "five"}
+_IN_WORDS: Final = {3: "three", 5: "five", 17: "seventeen"}
 _TEXT: Final = """\
 # cellSTORM generator `{name}`
 
@@ -35,14 +37,14 @@ frames in counts and predicts, for each pixel of the middle one, an emitter's pr
 uncertainties and spot width. Normalisation is inside the graph. Threshold of the probability: {threshold}.
 
 ## Training
-Simulated recordings only. Two in five are plain: round spots of 0.95 to 2.0 pixels, 50 to 2000 photons, 3 to 40
-background photons per pixel, 2 to 150 emitters in 128x128 pixels, 8-bit cameras of many gains and offsets and some of
-16 bits, through x264 (constant rate factors 16 to 34, average bitrates of 0.04 to 0.4 bits per pixel, key frames 10
-to 60 frames apart, or wherever x264 takes noise for a cut). The others have, each with its own chance: astigmatism,
-halos, emitters in depth and far out of focus; drift, changing light, black level and background, periodic drops;
-structure in the background, fixed pattern,
+{recordings}, {plain:.0%} of them plain: round spots of {psf} pixels, {photons} photons, {background}
+background photons per pixel, {emitters} emitters in 128x128 pixels, 8-bit cameras of many gains and offsets and some of
+16 bits, through x264 (constant rate factors {crf}, average bitrates of {rates} bits per pixel, {pressed:.0%} of
+them pressed hard; key frames {keys} frames apart, or wherever x264 takes noise for a cut). The others have, each with its own
+chance: astigmatism, halos, emitters in depth and far out of focus; drift, changing light, black level and background, periodic
+drops; structure in the background, fixed pattern,
 hot pixels; a phone's scaling, denoising, sharpening, tone curve, clipped blacks, repeated and dropped frames; live
-streams (constant bitrate, a key frame a second; {browser}) and encoding twice. A fifth is empty or nearly so. Every
+streams (constant bitrate, a key frame a second; {browser}) and encoding twice. {empty:.0%} are empty or nearly so. Every
 clip is fresh; `cellstorm_models/variety.py` holds every range. The loss is the likelihood of the truth (after DECODE,
 Speiser et al. 2021).
 Afterwards a judge (`cellstorm/judging.py`) was fitted on {clips} clips that training never saw: by what 32 frames show together
@@ -50,7 +52,7 @@ it revises each candidate's probability, so that it is how often such candidates
 are below it; a tenth larger than that, for caution.
 
 {minutes:.1f} {kind} minutes, {step} steps of {batch} windows, on {machine}; seed {seed}; {beginning};
-validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --minutes {budget:g} --seed {seed}{options}`.
+validation loss {best:.3f}. To repeat: `cellstorm train --out RUN --seed {seed}{options}`.
 
 ## Measured
 Optimal matching within {tolerance:.0f} nm; each video as one chunk. At the edges of chunks (a second apart in a live stream,
@@ -59,7 +61,7 @@ some two seconds in a file) context is repeated, which costs the faintest a hund
 
 {tables}
 ## Limits
-Trained on simulations alone. What it finds of faint molecules at which quality, the tables above tell; two spots
+What it finds of faint molecules at which quality, the tables above tell; two spots
 within about two pixels are often taken for one. What is reported depends on what 32 frames show together
 (`docs/decisions/0015-a-judge-learned-what-a-chunk-tells.md`): a faint molecule is left out where hardly another one shines,
 and kept in a crowd. At 50 photons the photons of those it does find are too many. The share of errors within the stated sigma
@@ -74,15 +76,30 @@ def write_card(
     spec: GeneratorSpec,
     config: TrainConfig,
     reached: Mapping[str, Any],
-    bench: Path | None,
+    bench: Sequence[Pair],
 ) -> None:
     """Measure the package in `folder` and write its README.md."""
     generator = ExportedGenerator(folder / WEIGHTS)
     tables = [_psf_table(generator, spec), _empty_table(generator, spec)]
-    if bench is not None:
+    if bench:
         figures = score_bench(generator, spec, bench)
         tables.insert(0, _table("benchmark video", ((figure.video, figure.score) for figure in figures)))
+    variety = Variety()
+    chances = variety.chance_of
     text = _TEXT.format(
+        recordings="Simulated recordings"
+        if config.from_acquisition is None
+        else "A recording and, half of all, simulated ones",
+        plain=chances.plain,
+        pressed=chances.pressed,
+        empty=chances.empty + chances.sparse,
+        psf=_span(variety.psf_sigma_px),
+        photons=_span(variety.photons),
+        background=_span(variety.background_photons),
+        emitters=_span(variety.emitters),
+        crf=_span(variety.crf),
+        rates=_span((variety.pressed_bits_per_pixel[0], variety.bits_per_pixel[1])),
+        keys=_span(variety.key_interval),
         name=spec.name,
         version=spec.version,
         threshold=spec.threshold_in_words,
@@ -90,7 +107,6 @@ def write_card(
         context=_IN_WORDS.get(config.context_frames, str(config.context_frames)),
         batch=config.batch,
         seed=config.seed,
-        budget=config.minutes,
         browser="x264, baseline" if config.openh264 is None else f"OpenH264 {config.openh264}, as Chromium drives it",
         beginning="from random weights" if config.start_from is None else "from another run's weights",
         options=_options(config),
@@ -107,18 +123,31 @@ def write_card(
     (folder / CARD).write_text(text, encoding="utf-8")
 
 
+def _span(between: tuple[float, float]) -> str:
+    return f"{between[0]:g} to {between[1]:g}"
+
+
 def _options(config: TrainConfig) -> str:
     """Those of `train` that were not the defaults."""
     usual = TrainConfig()
     options = {
-        "channels": config.channels != usual.channels and config.channels,
-        "context": config.context_frames != usual.context_frames and config.context_frames,
-        "learning-rate": config.start_from is not None and config.learning_rate != 1e-3 and config.learning_rate,
-        "batch": config.batch != usual.batch and config.batch,
-        "start-from": config.start_from is not None and "CHECKPOINT",
-        "from-acquisition": config.from_acquisition is not None and "FOLDER",
+        "steps": config.steps,
+        "minutes": None if config.steps else f"{config.minutes:g}",
+        "threads": _unless(usual.threads, config.threads),
+        "channels": _unless(usual.channels, config.channels),
+        "context": _unless(usual.context_frames, config.context_frames),
+        "learning-rate": f"{config.learning_rate:g}",
+        "batch": _unless(usual.batch, config.batch),
+        "side": _unless(usual.side_px, config.side_px),
+        "start-from": config.start_from and "CHECKPOINT",
+        "from-acquisition": config.from_acquisition and "FOLDER",
+        "video": config.video and "VIDEO",
     }
-    return "".join(f" --{name} {value}" for name, value in options.items() if value)
+    return "".join(f" --{name} {value}" for name, value in options.items() if value is not None)
+
+
+def _unless(usual: int, value: int) -> int | None:
+    return None if value == usual else value
 
 
 def _psf_table(generator: ExportedGenerator, spec: GeneratorSpec) -> str:

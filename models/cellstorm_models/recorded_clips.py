@@ -2,14 +2,13 @@
 
 After the paper (A.3, D.2): frames filmed under good conditions are localized, and a generator learns from them what no
 simulation knows of this phone, its image processor and this sample; half of all clips stay simulated, so that it does not
-merely learn to agree with whoever made the labels. Three clips in four are compressed once more, harder than they
+merely learn to agree with whoever made the labels. Two clips in three are compressed once more, harder than they
 came: their labels are better than what one sees in them. And each label is moved at random by as much as it is said to err, for
 to a network that made the labels itself they would seem to have no error, nor it any.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,11 +20,14 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy.ndimage import gaussian_filter
 
+from cellstorm.acquisitions import STORED, AcquisitionSettings
 from cellstorm.camera import Camera
 from cellstorm.chunks import MIN_CHUNK_FRAMES, Counts
 from cellstorm.decoding import decode
 from cellstorm.errors import InvalidInput, InvalidSetting
 from cellstorm.localizations import Localizations
+from cellstorm.pipeline import select_frames
+from cellstorm.results.report import Report
 from cellstorm.results.tables import read_table
 from cellstorm.roi import RegionOfInterest
 from cellstorm.sources import open_source
@@ -40,6 +42,8 @@ _KEPT_BYTES: Final = 256 * 2**20
 """Of frames in memory, for each process that makes clips; of a longer recording evenly spaced parts are taken."""
 _SURE: Final = 0.9
 """Least probability of a label: a less likely localization is neither learned nor held against the network."""
+_USUAL_THRESHOLD: Final = 0.5
+"""No generator leaves more out by itself (cellstorm/presence.py)."""
 _BACKGROUND_SIGMA_PX: Final = 4.0  # wider than any spot
 _RECOMPRESSED: Final = 0.75
 
@@ -102,28 +106,38 @@ def stretches(folder: Path, video: Path | None) -> tuple[Stretch, ...]:
     InvalidSetting
         If the folder is none of results, the recording is missing or another one, or too small or short to learn from.
     """
-    roi, pixel_size_nm, camera = _circumstances(folder / _REPORT)
+    report = _report(folder / _REPORT)
+    roi, pixel_size_nm = report.roi, report.pixel_size_nm
+    settings = report.settings or AcquisitionSettings()
+    if settings.threshold is not None and settings.threshold > _USUAL_THRESHOLD:
+        raise InvalidSetting(
+            f"{folder} leaves out what is less likely than {settings.threshold:g}, and a network would learn that nothing is "
+            "there; reconstruct the recording again without --threshold"
+        )
     table = _table(folder / _TABLE, pixel_size_nm)
+    if not (table["psf_sigma_nm"] > 0).all():
+        raise InvalidSetting(
+            f"{folder} was localized by {report.generator.name}, which tells no width of a spot; reconstruct the recording "
+            "again with another --model"
+        )
     video = video or folder / _VIDEO
     if not video.is_file():
         raise InvalidSetting(f"{video} is missing; name the recording that {folder} was made from with --video")
     if min(roi.width, roi.height) < CLIP_SIDE_PX:
         raise InvalidSetting(f"the region of {folder} is smaller than {CLIP_SIDE_PX} pixels; record a larger one")
-    whole = tuple(_labelled(first, counts, table, camera, pixel_size_nm) for first, counts in _evenly(video, roi))
+    whole = tuple(
+        _labelled(first, counts, table, report.camera, pixel_size_nm) for first, counts in _evenly(video, roi, settings)
+    )
     if not any(len(stretch.emitters) for stretch in whole):
         raise InvalidSetting(f"{folder} and {video} share no frames with molecules; are they of the same recording?")
     return whole
 
 
-def _circumstances(report: Path) -> tuple[RegionOfInterest, float, Camera]:
+def _report(path: Path) -> Report:
     try:
-        values = json.loads(report.read_text(encoding="utf-8"))
-        roi, camera = RegionOfInterest.model_validate(values["roi"]), Camera.model_validate(values["camera"])
-        return roi, float(values["pixel_size_nm"]), camera
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise InvalidSetting(
-            f"{report.parent} holds no results of cellSTORM; give it a folder with {_REPORT}"
-        ) from error
+        return Report.model_validate_json(path.read_bytes(), context=STORED)
+    except (OSError, ValidationError) as error:
+        raise InvalidSetting(f"{path.parent} holds no results of cellSTORM; give it a folder with {_REPORT}") from error
 
 
 def _table(path: Path, pixel_size_nm: float) -> Localizations:
@@ -133,21 +147,24 @@ def _table(path: Path, pixel_size_nm: float) -> Localizations:
         raise InvalidSetting(f"{path.parent} has no readable {_TABLE}; reconstruct the recording again") from error
 
 
-def _evenly(video: Path, roi: RegionOfInterest) -> Iterator[tuple[int, Counts]]:
-    """Stretches of consecutive frames, with the index of the first one: all, or evenly spaced ones of a long recording."""
+def _evenly(video: Path, roi: RegionOfInterest, settings: AcquisitionSettings) -> Iterator[tuple[int, Counts]]:
+    """Stretches of consecutive frames that were localized, with the first one's index: all, or evenly spaced ones of a long one."""
     source = open_source(video)
     estimate = source.frame_count_estimate or CLIP_FRAMES
     room = max(1, _KEPT_BYTES // (CLIP_FRAMES * roi.width * roi.height))
     every = max(1, -(-estimate // (CLIP_FRAMES * room)))
     number = 0
     for chunk in source.chunks():
+        places = select_frames(chunk.header, settings)
+        if not len(places):
+            continue
         counts = decode(chunk, roi)
-        for start in range(0, len(counts), CLIP_FRAMES):
-            stretch = counts[start : start + CLIP_FRAMES]
+        for start in range(places[0], places[-1] + 1, CLIP_FRAMES):
+            stretch = counts[start : min(start + CLIP_FRAMES, places[-1] + 1)]
             if len(stretch) < MIN_CHUNK_FRAMES:
                 continue
             if number % every == 0:
-                yield chunk.header.first_frame + start, stretch.copy()
+                yield chunk.header.first_frame + int(start), stretch.copy()
             number += 1
 
 

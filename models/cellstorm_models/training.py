@@ -23,7 +23,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from cellstorm.errors import InvalidSetting
 from cellstorm_models.browser_encoder import openh264_version
-from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
+from cellstorm_models.clips import CLIP_FRAMES, CLIP_SIDE_PX, WindowBatch, make_clip, sample_windows
 from cellstorm_models.devices import machine_name
 from cellstorm_models.growing import take_over
 from cellstorm_models.losses import Losses, emitter_losses, to_targets
@@ -36,6 +36,7 @@ from cellstorm_models.window_source import MakeClip, WindowSource
 _VALIDATION_SEED: Final = 1_000_003  # the same clips for every run, so that runs compare
 _PROCESSOR: Final = torch.device("cpu")
 _LAST, _BEST, _CONFIG = "last.pt", "best.pt", "config.json"
+_DRAWN: Final = "clips"  # in the config: what they are drawn from
 _LOG: Final = RunLog(
     ("step", "minutes", "learning_rate", "train", "validation", *(field.name for field in fields(Losses))),
     (("train", "validation"), ("count", "position"), ("pixel", "background", "psf"), ("learning_rate",)),
@@ -79,16 +80,16 @@ class TrainConfig:
             If there is none in that folder.
         """
         try:
-            values = json.loads((run / _CONFIG).read_text())
+            values = json.loads((run / _CONFIG).read_text(encoding="utf-8"))
         except FileNotFoundError as error:
             raise InvalidSetting(f"{run} holds no training run; leave --resume out to begin one") from error
         values["pixel_weight"] = tuple(values["pixel_weight"])
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
 
     def write(self, run: Path) -> None:
-        """Beside what the run's clips are drawn from, for the record."""
-        values = {**asdict(self), "variety": asdict(Variety())}
-        (run / _CONFIG).write_text(json.dumps(values, indent=2) + "\n")
+        """Beside what the run's clips are drawn from."""
+        values = {**asdict(self), _DRAWN: _drawn_from()}
+        (run / _CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,9 +182,9 @@ class Trainer:
         _LOG.write(folder, row)
         improved = validation < self.best
         self.best = min(self.best, validation)
-        self._save(folder / _LAST)
         if improved:
             self._save(folder / _BEST)
+        self._save(folder / _LAST)  # after the best: whoever finds this one finds the best that it speaks of
         return Evaluation(self.step, self.progress, self.spent_s / 60, train, validation)
 
     def _save(self, path: Path) -> None:
@@ -245,13 +246,38 @@ def begin(folder: Path, config: TrainConfig, device: torch.device = _PROCESSOR) 
 
 
 def resume(folder: Path, device: torch.device = _PROCESSOR) -> Trainer:
-    """The run in `folder`, where it last saved itself; at its start, where it was stopped before that."""
+    """The run in `folder`, where it last saved itself; at its start, where it was stopped before that.
+
+    Raises
+    ------
+    InvalidSetting
+        If there is none, or its clips were others than would be drawn here and now.
+    """
     config = TrainConfig.read(folder)
+    _check_drawn_alike(folder, config)
     if not (folder / _LAST).exists():
         return _at_its_start(config, device)
     trainer = Trainer(config, device)
     trainer.restore(folder)
     return trainer
+
+
+def _check_drawn_alike(folder: Path, config: TrainConfig) -> None:
+    """Losses of other clips do not compare: no network would be found better than the best one before."""
+    drawn = json.loads((folder / _CONFIG).read_text(encoding="utf-8")).get(_DRAWN)
+    if drawn != json.loads(json.dumps(_drawn_from())):
+        raise InvalidSetting(
+            f"{folder} was begun by a version that draws other clips; begin a new run with --start-from {folder / _BEST}"
+        )
+    if config.openh264 != openh264_version():
+        raise InvalidSetting(
+            f"{folder} was begun with OpenH264 {config.openh264 or 'absent'}, which is {openh264_version() or 'absent'} here; "
+            f"have the same one, or begin a new run with --start-from {folder / _BEST}"
+        )
+
+
+def _drawn_from() -> dict[str, Any]:
+    return {"frames": CLIP_FRAMES, "side_px": CLIP_SIDE_PX, **asdict(Variety())}
 
 
 def _at_its_start(config: TrainConfig, device: torch.device) -> Trainer:

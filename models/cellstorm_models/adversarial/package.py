@@ -140,7 +140,7 @@ def _write_card(
         detection_precision=reading.detection_precision,
         recall=reading.recall,
         precision_px=reading.precision_px,
-        least_signal=reading.least_signal,
+        least_signal=spec.least_signal,
         limit=_LIMITS[config.generator],
     )
     (folder / CARD).write_text(text, encoding="utf-8")

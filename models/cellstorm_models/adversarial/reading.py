@@ -39,7 +39,7 @@ _MEASURED_AT_ONCE: Final = 16
 class Reading:
     """What a package declares, and how well it detects with that."""
 
-    least_signal: float = 0.0  # counts
+    least_drawn: float = 0.0  # light of a spot in the network's picture
     map_signal: float = 1.0
     precision_px: float = _UNKNOWN_PX
     jaccard: float = 0.0
@@ -53,7 +53,8 @@ class Reading:
 
 
 def describe(net: FrameNet, reading: Reading, *, name: str, version: str, sha256: str) -> GeneratorSpec:
-    """The specification of `net` as `reading` says it is to be read."""
+    """The specification of `net` as `reading` says it is to be read; light in a clean frame is taken as it is drawn."""
+    map_signal = reading.map_signal if net.output == "map" else 1.0
     return GeneratorSpec(
         name=name,
         version=version,
@@ -64,8 +65,8 @@ def describe(net: FrameNet, reading: Reading, *, name: str, version: str, sha256
         threshold=THRESHOLDS[net.output],
         upsampling=net.upsampling,
         precision_px=reading.precision_px,
-        least_signal=reading.least_signal,
-        map_signal=reading.map_signal if net.output == "map" else 1.0,
+        least_signal=reading.least_drawn * map_signal,
+        map_signal=map_signal,
     )
 
 
@@ -129,7 +130,7 @@ def read(table: Localizations, truth: Truth) -> Reading:
     errors = np.concatenate([estimate[axis] - reference[axis] for axis in ("x_nm", "y_nm")])
     map_signal = 1.0 / float(np.median(estimate["photons"] / reference["photons"]))
     return Reading(
-        least_signal=least * map_signal,
+        least_drawn=least,
         map_signal=map_signal,
         precision_px=max(1e-3, float(np.percentile(np.abs(errors), _ONE_SIGMA)) / _PIXEL_SIZE_NM),
         jaccard=float(jaccard[best]),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,11 +15,13 @@ from numpy.typing import NDArray
 from cellstorm.camera import DEFAULT_CAMERA, Camera
 from cellstorm.chunks import Counts
 from cellstorm.emitters import to_candidates
-from cellstorm.generator import GeneratorSpec, windows_of
+from cellstorm.generator import GeneratorSpec, padded, windows_of
 from cellstorm.localizations import Localizations, concatenate
 from cellstorm.readout import choose
-from cellstorm.scoring import Score, inside, read_truth, score
+from cellstorm.scoring import Score, inside, score
 from cellstorm_models.compression import Compression, compress, read_luma
+from cellstorm_models.evaluation.pairs import Pair
+from cellstorm_models.networks import SIZE_MULTIPLE
 from cellstorm_models.simulation import SimulationConfig, simulate
 
 BORDER_NM: Final = 300.0
@@ -52,9 +55,11 @@ class ExportedGenerator:
     def candidates(self, counts: Counts, *, camera: Camera, pixel_size_nm: float) -> Localizations:
         """All that may be emitters in (frames, height, width) counts, by frame."""
         tables = []
+        _, height, width = counts.shape
+        full = padded(counts, SIZE_MULTIPLE)
         for first in range(0, len(counts), _BATCH):
             frames = np.arange(first, min(first + _BATCH, len(counts)))
-            output = self.predict(windows_of(counts, frames, self.context_frames))
+            output = self.predict(windows_of(full, frames, self.context_frames))[:, :, :height, :width]
             tables.append(to_candidates(output, frames, camera=camera, pixel_size_nm=pixel_size_nm))
         return concatenate(tables)
 
@@ -72,21 +77,17 @@ class ExportedGenerator:
         return choose(table, frames, spec=spec, frame_pixels=counts[0].size, pixel_size_nm=pixel_size_nm)
 
 
-def score_bench(generator: ExportedGenerator, spec: GeneratorSpec, bench: Path) -> list[Figure]:
-    """On every video `NAME.mp4` of a folder whose truth is `NAME.csv`, or `p500.csv` for `p500_crf18.mp4`.
-
-    Pixels of 100 nm; a border of 300 nm is left out; the lowest 1900 nm of `chromium` hold a barcode.
-    """
+def score_bench(generator: ExportedGenerator, spec: GeneratorSpec, bench: Iterable[Pair]) -> list[Figure]:
+    """On every video, but for a border of 300 nm."""
     figures = []
-    for video in sorted(bench.glob("*.mp4")):
-        truth = read_truth(bench / f"{video.stem.split('_')[0]}.csv")
-        counts = read_luma(video)
-        height_nm, width_nm = ((side - 1) * _PIXEL_SIZE_NM for side in counts.shape[1:])
-        if video.stem == "chromium":
-            height_nm = 23_700.0 + BORDER_NM
-        table = generator.localize(counts, spec)
+    for pair in bench:
+        truth, counts = pair.read_truth(), read_luma(pair.video)
+        height_nm, width_nm = ((side - 1) * pair.pixel_size_nm for side in counts.shape[1:])
+        if pair.max_y_nm is not None:
+            height_nm = pair.max_y_nm + BORDER_NM
+        table = generator.localize(counts, spec, pixel_size_nm=pair.pixel_size_nm)
         kept_table, kept_truth = (inside(rows, width_nm, height_nm, BORDER_NM) for rows in (table, truth))
-        figures.append(Figure(video.stem, score(kept_table, kept_truth)))
+        figures.append(Figure(pair.name, score(kept_table, kept_truth)))
     return figures
 
 

@@ -65,7 +65,7 @@ class Pair:
 
 
 def bench_pairs(folder: Path, pixel_size_nm: float) -> list[Pair]:
-    """All videos of a folder: `NAME.mp4` with `NAME.csv`, or `p500_crf23.mp4` with `p500.csv`.
+    """All videos of a folder: `NAME.mp4` with `NAME.csv`, `p500_crf23.mp4` with `p500.csv`, or `simulate`'s video.mp4 with truth.csv.
 
     Raises
     ------
@@ -79,6 +79,8 @@ def bench_pairs(folder: Path, pixel_size_nm: float) -> list[Pair]:
     for video in videos:
         named = _BENCH_NAME.fullmatch(video.stem)
         names = [f"{video.stem}.csv", *([f"p{named[1]}.csv"] if named else [])]
+        if video.stem == "video":
+            names.append("truth.csv")
         truth = next((folder / name for name in names if (folder / name).is_file()), None)
         if truth is None:
             raise InvalidInput(f"{video.name} has no truth; put {' or '.join(names)} beside it")

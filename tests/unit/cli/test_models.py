@@ -53,3 +53,19 @@ def test_a_size_that_cannot_be_compressed_is_refused(tmp_path: Path, size: str) 
 def test_an_unknown_structure_is_refused_with_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="filaments, star"):
         models.simulate(tmp_path, structure="spiral")
+
+
+def test_options_that_a_run_would_ignore_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="--learning-rate"):
+        models.train(tmp_path / "run", generator="pix2pix", learning_rate=1e-3)
+    with pytest.raises(InvalidSetting, match="--pause-after"):
+        models.train(tmp_path / "run", pause_after=1.0)
+    with pytest.raises(InvalidSetting, match="--steps"):
+        models.train(tmp_path / "run", steps=5, resume=True)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_window_that_the_discriminator_cannot_judge_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="32 pixels"):
+        models.train(tmp_path / "run", generator="enhance", side=16)
+    assert not list(tmp_path.iterdir())

@@ -9,7 +9,9 @@ pytest.importorskip("torch", reason="training needs torch: pip install 'cellstor
 
 from cellstorm.localizations import LOCALIZATION, Localizations  # after the check for what it needs
 from cellstorm.scoring import TRUTH, Truth
-from cellstorm_models.adversarial.reading import Reading, read
+from cellstorm_models.adversarial.config import Kind
+from cellstorm_models.adversarial.reading import Reading, describe, read
+from cellstorm_models.adversarial.unet import FrameNet
 
 
 def _truth(count: int, on: float = 1.0) -> Truth:
@@ -34,9 +36,18 @@ def test_the_least_light_parts_phantoms_from_molecules() -> None:
     phantoms = _table(truth, 50.0, error_nm=5000.0)
     reading = read(np.concatenate([phantoms, found]), truth)
     assert reading.jaccard == reading.recall == reading.detection_precision == 1.0
-    assert (
-        50 < reading.least_signal * 300 / 400 <= 300
-    )  # in counts of the truth, of which the network saw three quarters
+    assert 50 < reading.least_drawn <= 300
+
+
+def _declared(kind: Kind, reading: Reading) -> float:
+    net = FrameNet(kind, 2)
+    return describe(net, reading, name="tiny", version="0", sha256="0" * 64).least_signal
+
+
+def test_the_least_light_is_declared_in_the_units_in_which_it_is_compared() -> None:
+    reading = Reading(least_drawn=100.0, map_signal=4.0)
+    assert _declared("pix2pix", reading) == 400.0  # of a map, whose light is given back before
+    assert _declared("enhance", reading) == 100.0
 
 
 def test_light_that_a_network_loses_is_given_back() -> None:

@@ -36,6 +36,16 @@ def test_every_frame_comes_back_the_better_the_more_bits_it_had(counts: NDArray[
     assert _error(counts, 2.0) < _error(counts, 0.5) < _error(counts, 0.05)
 
 
+@pytest.mark.skipif(openh264_version() is None, reason="OpenH264 is not installed: apt-get install libopenh264-7")
+def test_one_that_lays_its_structures_out_otherwise_is_not_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(browser_encoder, "_version", lambda library: (2, 6, 0))
+    browser_encoder._library.cache_clear()
+    try:
+        assert openh264_version() is None
+    finally:
+        browser_encoder._library.cache_clear()
+
+
 def test_where_it_is_not_installed_x264_takes_its_place(
     counts: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -42,6 +42,11 @@ def test_videos_of_one_brightness_share_a_truth(tmp_path: Path) -> None:
     assert (pairs["chromium"].max_y_nm, pairs["mine"].max_y_nm) == (23_700, None)
 
 
+def test_a_simulated_recording_is_a_bench_as_it_is_written(tmp_path: Path) -> None:
+    (pair,) = bench_pairs(touch(tmp_path, "video.mp4", "truth.csv", "config.json"), 100.0)
+    assert pair.truth.name == "truth.csv"
+
+
 def test_a_video_without_truth_is_told_by_name_with_what_it_needs(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match=r"p500_crf18\.mp4 has no truth; put p500_crf18\.csv or p500\.csv beside it"):
         bench_pairs(touch(tmp_path, "p500_crf18.mp4", "p100.csv"), 100.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import subprocess
 import sys
@@ -11,6 +12,9 @@ import numpy as np
 import pytest
 
 from cellstorm.errors import InvalidSetting
+from cellstorm.results.imported import ImportedTable
+from cellstorm.results.tables import read_table
+from cellstorm_models import recorded_clips
 from cellstorm_models.clips import CLIP_SIDE_PX, make_clip
 from cellstorm_models.compression import Compression, write_mp4
 from cellstorm_models.recorded_clips import MixedClips, Stretch, recorded_clip, stretches
@@ -70,6 +74,44 @@ def test_a_clip_of_a_recording_is_the_same_in_another_process(filmed: tuple[Path
     make = MixedClips(filmed[0])
     again = pickle.loads(pickle.dumps(make))
     np.testing.assert_array_equal(make(5, 4).counts, again(5, 4).counts)
+
+
+def _with_settings(filmed: Path, folder: Path, **settings: object) -> Path:
+    """The result folder, its report telling other settings."""
+    for name in ("localizations.smlm", "video.mp4"):
+        (folder / name).write_bytes((filmed / name).read_bytes())
+    report = json.loads((filmed / "report.json").read_text())
+    report["settings"].update(settings)
+    (folder / "report.json").write_text(json.dumps(report))
+    return folder
+
+
+def test_frames_that_were_left_out_are_not_taken_for_empty(filmed: tuple[Path, Recording], tmp_path: Path) -> None:
+    whole = stretches(_with_settings(filmed[0], tmp_path, frames="5:25"), None)
+    assert sum(len(stretch.counts) for stretch in whole) == 20
+    everything = stretches(filmed[0], None)
+    np.testing.assert_array_equal(whole[0].counts[0], everything[0].counts[5])
+    labels, all_labels = whole[0].emitters, everything[0].emitters
+    first, fifth = labels[labels[:, 0] == 0], all_labels[all_labels[:, 0] == 5]
+    np.testing.assert_array_equal(first[:, 1:], fifth[:, 1:])
+
+
+def test_labels_from_which_much_was_left_out_are_refused(filmed: tuple[Path, Recording], tmp_path: Path) -> None:
+    with pytest.raises(InvalidSetting, match="without --threshold"):
+        stretches(_with_settings(filmed[0], tmp_path, threshold=0.95), None)
+
+
+def test_labels_without_a_width_are_refused(
+    filmed: tuple[Path, Recording], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def without_width(path: Path, pixel_size_nm: float) -> ImportedTable:
+        table = read_table(path, pixel_size_nm)
+        table.localizations["psf_sigma_nm"] = 0.0
+        return table
+
+    monkeypatch.setattr(recorded_clips, "read_table", without_width)
+    with pytest.raises(InvalidSetting, match="no width"):
+        stretches(_with_settings(filmed[0], tmp_path), None)
 
 
 def test_a_folder_without_results_is_refused(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +13,9 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 pytest.importorskip("bioimageio.spec", reason="export needs bioimageio.spec: pip install 'cellstorm[train]'")
 
 from cellstorm import zoo  # noqa: E402  # after the checks for what it needs
+from cellstorm.camera import DEFAULT_CAMERA  # noqa: E402
 from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402
+from cellstorm_models import training  # noqa: E402
 from cellstorm_models.clips import make_clip  # noqa: E402
 from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
 from cellstorm_models.export import check_package, write_package  # noqa: E402
@@ -87,6 +90,22 @@ def test_a_run_stopped_before_it_first_saved_itself_still_begins_with_those_weig
         assert torch.equal(value, best.state_dict()[name]), name
 
 
+def test_a_run_is_not_resumed_with_clips_that_do_not_compare(run: Path, tmp_path: Path) -> None:
+    for name in ("config.json", "last.pt"):
+        (tmp_path / name).write_bytes((run / name).read_bytes())
+    config = json.loads((tmp_path / "config.json").read_text())
+    config["clips"]["crf"] = [20, 21]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidSetting, match="draws other clips; begin a new run with --start-from"):
+        resume(tmp_path)
+
+
+def test_a_run_is_not_resumed_with_another_browsers_encoder(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(training, "openh264_version", lambda: "1.9.9")
+    with pytest.raises(InvalidSetting, match=r"which is 1\.9\.9 here"):
+        resume(run)
+
+
 def test_a_wider_run_may_begin_with_the_weights_of_a_narrower_one(run: Path, tmp_path: Path) -> None:
     config = replace(_TINY, channels=8, context_frames=5, start_from=str(run / "best.pt"))
     wide, (narrow, _) = begin(tmp_path / "wide", config).net.eval(), best_network(run)
@@ -101,6 +120,18 @@ def test_weights_of_a_wider_network_are_refused_and_nothing_is_written(run: Path
     with pytest.raises(InvalidSetting, match="network of 2 channels"):
         begin(tmp_path / "narrow", replace(_TINY, channels=2, start_from=str(run / "best.pt")))
     assert not (tmp_path / "narrow").exists()
+
+
+def test_a_package_is_measured_on_frames_of_any_size(run: Path, tmp_path: Path) -> None:
+    net, _ = best_network(run)
+    write_package(net, tmp_path / "tiny", version="0.0.1", threshold=0.5, judging=[])
+    generator = ExportedGenerator(zoo.weights_path("tiny", tmp_path))
+    counts = np.random.default_rng(0).poisson(20, (3, 29, 42)).astype(np.uint8)
+    table = generator.candidates(counts, camera=DEFAULT_CAMERA, pixel_size_nm=100.0)
+    full = np.pad(counts, ((0, 0), (0, 3), (0, 6)), mode="edge")
+    expected = generator.candidates(full, camera=DEFAULT_CAMERA, pixel_size_nm=100.0)
+    own_pixels = (expected["x_nm"] < 4100) & (expected["y_nm"] < 2800)  # but for those that border on the padding
+    np.testing.assert_array_equal(table[(table["x_nm"] < 4100) & (table["y_nm"] < 2800)], expected[own_pixels])
 
 
 def test_a_run_that_was_not_begun_cannot_be_resumed(tmp_path: Path) -> None:
