@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -12,6 +13,7 @@ from cellstorm.errors import InvalidSetting
 from cellstorm.generator import GeneratorSpec
 
 if TYPE_CHECKING:
+    from cellstorm_models.adversarial.config import Kind
     from cellstorm_models.adversarial.progress import Evaluation
 
 _LEAST_SIDE_PX = 32
@@ -21,43 +23,39 @@ _console = Console(stderr=True)
 def train(
     generator: str,
     out: Path,
+    settings: Mapping[str, Any],
     *,
-    steps: int | None,
-    batch: int | None,
-    side_px: int | None,
-    seed: int,
-    threads: int,
     processes: int,
     pause_after: float | None,
     resume: bool,
 ) -> None:
-    """Train one of the paper's generators, on a GPU where there is one; None stands for the paper's figure."""
+    """Train one of the paper's generators, on a GPU where there is one, with the paper's figures but for the `settings`."""
     from cellstorm_models.adversarial import run
-    from cellstorm_models.adversarial.config import KINDS, AdversarialConfig
+    from cellstorm_models.adversarial.config import AdversarialConfig
     from cellstorm_models.devices import default_device
 
     device = default_device()
     if resume:
         trainer = run.resume(out, device)
     else:
-        kind = next((kind for kind in KINDS if kind == generator), None)
-        if kind is None:
-            raise InvalidSetting(f"there is no generator {generator!r}; choose one of default, {', '.join(KINDS)}")
-        if kind == "enhance" and side_px is not None and side_px < _LEAST_SIDE_PX:
-            raise InvalidSetting(f"side {side_px}: the discriminator sees windows of {_LEAST_SIDE_PX} pixels and more")
-        usual = AdversarialConfig.of(kind)
-        config = replace(
-            usual,
-            seed=seed,
-            threads=threads,
-            steps=steps or usual.steps,
-            batch=batch or usual.batch,
-            side_px=side_px or usual.side_px,
-        )
+        config = replace(AdversarialConfig.of(_kind(generator)), **settings)
+        if config.generator == "enhance" and config.side_px < _LEAST_SIDE_PX:
+            raise InvalidSetting(
+                f"side {config.side_px}: the discriminator sees windows of {_LEAST_SIDE_PX} pixels and more"
+            )
         trainer = run.begin(out, config, device)
     trainer.run(out, _report, processes=processes, minutes=pause_after)
     if trainer.step < trainer.config.steps:
         _console.print(f"paused at step {trainer.step} of {trainer.config.steps}; go on with --resume")
+
+
+def _kind(generator: str) -> Kind:
+    from cellstorm_models.adversarial.config import KINDS
+
+    for kind in KINDS:
+        if kind == generator:
+            return kind
+    raise InvalidSetting(f"there is no generator {generator!r}; choose one of default, {', '.join(KINDS)}")
 
 
 def export(run: Path, out: Path, *, version: str) -> GeneratorSpec:

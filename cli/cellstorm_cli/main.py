@@ -39,7 +39,7 @@ COMMANDS: Final = {
     "gateway": Command("service", "Run a gateway: it receives phones and uploads, and shows the image."),
     "worker": Command("service", "Run a worker: it turns chunks of video into localizations."),
     "calibrate": Command("calibrate", "Measure a camera's gain, offset and read noise, for true photon numbers."),
-    "simulate": Command("models", "Simulate a recording of blinking molecules, with its truth."),
+    "simulate": Command("simulate", "Simulate a recording of blinking molecules, with its truth."),
     "train": Command("models", "Train a generator on simulated, compressed recordings."),
     "export": Command("models", "Package a trained generator for the zoo."),
     "evaluate": Command("evaluate", "Measure generators on recordings whose truth is known, as tables and figures."),

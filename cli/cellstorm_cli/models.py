@@ -1,24 +1,16 @@
-"""`simulate`, `train` and `export`: the model's side of the command line."""
+"""`train` and `export`: how a generator is made."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
-from PIL import Image
 from rich.console import Console
 
 from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD
 from cellstorm.errors import InvalidSetting, RuntimeUnavailable
-from cellstorm.scoring import write_truth
-from cellstorm_models.optics import STRAY_SIGMA_PX
-from cellstorm_models.structures import STRUCTURES, Structure
 
 if TYPE_CHECKING:
     from cellstorm.generator import GeneratorSpec
@@ -26,101 +18,6 @@ if TYPE_CHECKING:
 
 _BENCH_PIXEL_SIZE_NM = 100.0
 _console = Console(stderr=True)
-
-
-def simulate(
-    out: Annotated[Path, typer.Option(help="Folder for video.mp4 (or .tif), truth.csv and config.json.")],
-    structure: Annotated[str, typer.Option(help=f"What is imaged: {', '.join(STRUCTURES)}.")] = "mixed",
-    image: Annotated[Path | None, typer.Option(help="A picture, a logo: molecules where it is bright instead.")] = None,
-    frames: Annotated[int, typer.Option(min=1)] = 500,
-    size: Annotated[str, typer.Option(help="Width and height in pixels, even.")] = "128,128",
-    photons: Annotated[float, typer.Option(min=1.0, help="Of an emitter that is on throughout a frame.")] = 1000.0,
-    sigma_px: Annotated[
-        float, typer.Option(min=0.5, max=STRAY_SIGMA_PX, help="Width of a spot, one sigma, in pixels.")
-    ] = 1.4,
-    pixel_size: Annotated[float, typer.Option(min=1.0, help="Camera pixel in the sample, nm.")] = 100.0,
-    emitters: Annotated[float, typer.Option(min=0.0, help="That shine in a frame, on average.")] = 17.0,
-    bleaching: Annotated[
-        float | None,
-        typer.Option(min=1.0, help="Frames after which a molecule is gone for good, on average; else never."),
-    ] = None,
-    background: Annotated[float, typer.Option(min=0.0, help="Photons per pixel.")] = 10.0,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same recording.")] = 0,
-    crf: Annotated[int, typer.Option(min=0, max=51, help="x264's constant rate factor; higher is worse.")] = 18,
-    bits_per_pixel: Annotated[float | None, typer.Option(min=0.001, help="Average bitrate, in place of crf.")] = None,
-    scene_cuts: Annotated[
-        bool, typer.Option(help="x264 may begin anew where it takes blinks for a cut, as it does unless told not to.")
-    ] = False,
-    uncompressed: Annotated[
-        bool, typer.Option(help="The camera's own frames, as video.tif, in place of H.264.")
-    ] = False,
-) -> None:
-    """Simulate a recording of blinking molecules, compressed as a phone does, with its truth."""
-    import tifffile
-
-    from cellstorm_models import simulation
-    from cellstorm_models.compression import Compression, write_mp4
-
-    width, height = _even_size(size)
-    config = simulation.SimulationConfig(
-        frames=frames,
-        width=width,
-        height=height,
-        pixel_size_nm=pixel_size,
-        structure=_structure(structure),
-        emitters_per_frame=emitters,
-        bleaching_frames=bleaching,
-        photons=photons,
-        psf_sigma_px=sigma_px,
-        background_photons=background,
-    )
-    compression = None if uncompressed else Compression(crf=crf, bits_per_pixel=bits_per_pixel, scene_cuts=scene_cuts)
-    picture = None if image is None else _picture(image)
-    recording = simulation.simulate(config, np.random.default_rng(seed), picture)
-    out.mkdir(parents=True, exist_ok=True)
-    counts = recording.counts.astype(np.uint8)
-    if compression is None:
-        tifffile.imwrite(out / "video.tif", counts, photometric="minisblack")
-    else:
-        write_mp4(out / "video.mp4", counts, compression)
-    write_truth(out / "truth.csv", recording.truth)
-    settings = {
-        "seed": seed,
-        "image": image and image.name,
-        "simulation": asdict(config),
-        "compression": compression and asdict(compression),
-    }
-    (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-
-
-def _picture(path: Path) -> NDArray[np.float64]:
-    """(rows, columns) brightness; what is transparent is dark."""
-    try:
-        with Image.open(path) as picture:
-            on_black = Image.alpha_composite(Image.new("RGBA", picture.size, "black"), picture.convert("RGBA"))
-    except OSError as error:
-        raise InvalidSetting(f"{path.name} is no picture that can be read; give a PNG or JPEG") from error
-    brightness = np.asarray(on_black.convert("L"), np.float64)
-    if not brightness.any():
-        raise InvalidSetting(f"{path.name} is all black; molecules are put where a picture is bright: invert it")
-    return brightness
-
-
-def _even_size(text: str) -> tuple[int, int]:
-    try:
-        width, height = (int(part) for part in text.split(","))
-    except ValueError as error:
-        raise InvalidSetting(f"size {text!r} must be W,H in pixels, for example 128,128") from error
-    if min(width, height) < 16 or width % 2 or height % 2:
-        raise InvalidSetting(f"size {text!r}: H.264 needs an even width and height, at least 16 here")
-    return width, height
-
-
-def _structure(name: str) -> Structure:
-    for structure in STRUCTURES:
-        if structure == name:
-            return structure
-    raise InvalidSetting(f"there is no structure {name!r}; choose one of {', '.join(STRUCTURES)}")
 
 
 def train(
@@ -165,10 +62,7 @@ def train(
 ) -> None:
     """Train a generator on simulated, compressed recordings, and on one of your own."""
     _needs_torch()
-    if side is not None and side % 16:
-        raise InvalidSetting(f"side {side}: windows are halved four times; choose a multiple of 16, for example 48")
-    if context is not None and context % 2 == 0:
-        raise InvalidSetting(f"context {context}: the frame in the middle is localized; choose an odd number")
+    _check_window(side, context)
     of_all: dict[str, object] = {"--steps": steps, "--batch": batch, "--side": side}
     of_default: dict[str, object] = {
         "--minutes": minutes,
@@ -182,49 +76,51 @@ def train(
     if resume:
         _refuse(of_all | of_default, "a resumed run goes on with its own settings")
     from cellstorm_cli import adversarial
-    from cellstorm_models import training
     from cellstorm_models.adversarial.config import is_adversarial
-    from cellstorm_models.devices import default_device
 
     if generator != "default" or (resume and is_adversarial(out)):
         _refuse(of_default, f"it is of the default alone, and {generator} is trained as the paper says")
-        adversarial.train(
-            generator,
-            out,
-            steps=steps,
-            batch=batch,
-            side_px=side,
-            seed=seed,
-            threads=threads,
-            processes=processes,
-            pause_after=pause_after,
-            resume=resume,
-        )
+        size = {"steps": steps, "batch": batch, "side_px": side}
+        settings = {"seed": seed, "threads": threads, **_given(size)}
+        adversarial.train(generator, out, settings, processes=processes, pause_after=pause_after, resume=resume)
         return
     _refuse(
         {"--pause-after": pause_after}, "it is of pix2pix and enhance; stop this run whenever you like, and --resume it"
     )
+    optional = {
+        "minutes": minutes,
+        "steps": steps,
+        "channels": channels,
+        "context_frames": context,
+        "batch": batch,
+        "side_px": side,
+        "start_from": start_from and str(start_from),
+        "learning_rate": learning_rate,
+        "from_acquisition": from_acquisition and str(from_acquisition),
+        "video": video and str(video),
+    }
+    _train_default(out, {"seed": seed, "threads": threads, **_given(optional)}, processes=processes, resume=resume)
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def _check_window(side_px: int | None, context_frames: int | None) -> None:
+    if side_px is not None and side_px % 16:
+        raise InvalidSetting(f"side {side_px}: windows are halved four times; choose a multiple of 16, for example 48")
+    if context_frames is not None and context_frames % 2 == 0:
+        raise InvalidSetting(f"context {context_frames}: the frame in the middle is localized; choose an odd number")
+
+
+def _train_default(out: Path, settings: Mapping[str, Any], *, processes: int, resume: bool) -> None:
+    from cellstorm_models import training
+    from cellstorm_models.devices import default_device
+
     if resume:
         trainer = training.resume(out, default_device())
     else:
-        usual = training.TrainConfig()
-        windows = batch or usual.batch
-        config = training.TrainConfig(
-            seed=seed,
-            minutes=minutes or usual.minutes,
-            steps=steps,
-            channels=channels or usual.channels,
-            context_frames=context or usual.context_frames,
-            threads=threads,
-            batch=windows,
-            side_px=side or usual.side_px,
-            pool_clips=max(usual.pool_clips, 2 * windows),
-            learning_rate=learning_rate or (3e-3 if start_from is None else 1e-3),
-            start_from=None if start_from is None else str(start_from),
-            from_acquisition=None if from_acquisition is None else str(from_acquisition),
-            video=None if video is None else str(video),
-        )
-        trainer = training.begin(out, config, default_device())
+        trainer = training.begin(out, training.TrainConfig.of(settings), default_device())
     trainer.run(out, _report, processes=processes)
 
 

@@ -8,10 +8,9 @@ or on a GPU time by the clock.
 
 from __future__ import annotations
 
-import json
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -23,20 +22,21 @@ from torch.nn.utils import clip_grad_norm_
 
 from cellstorm.errors import InvalidSetting
 from cellstorm_models.browser_encoder import openh264_version
-from cellstorm_models.clips import CLIP_FRAMES, CLIP_SIDE_PX, WindowBatch, make_clip, sample_windows
+from cellstorm_models.clips import WindowBatch, make_clip, sample_windows
 from cellstorm_models.devices import machine_name
 from cellstorm_models.growing import take_over
 from cellstorm_models.losses import Losses, emitter_losses, to_targets
 from cellstorm_models.networks import EmitterNet
 from cellstorm_models.recorded_clips import MixedClips
 from cellstorm_models.run_log import RunLog
-from cellstorm_models.variety import Variety
+from cellstorm_models.run_settings import check_clips, read_settings, write_settings
+from cellstorm_models.variety import EVERYTHING
 from cellstorm_models.window_source import MakeClip, WindowSource
 
 _VALIDATION_SEED: Final = 1_000_003  # the same clips for every run, so that runs compare
+_RATE_OF_A_TRAINED_NETWORK: Final = 1e-3
 _PROCESSOR: Final = torch.device("cpu")
-_LAST, _BEST, _CONFIG = "last.pt", "best.pt", "config.json"
-_DRAWN: Final = "clips"  # in the config: what they are drawn from
+_LAST, _BEST = "last.pt", "best.pt"
 _LOG: Final = RunLog(
     ("step", "minutes", "learning_rate", "train", "validation", *(field.name for field in fields(Losses))),
     (("train", "validation"), ("count", "position"), ("pixel", "background", "psf"), ("learning_rate",)),
@@ -55,7 +55,7 @@ class TrainConfig:
     threads: int = 1
     batch: int = 32
     side_px: int = 64
-    pool_clips: int = 48  # windows of a batch come from these
+    pool_clips: int = 64  # windows of a batch come from these
     windows_per_clip: int = 60
     learning_rate: float = 3e-3
     start_from: str | None = None  # a checkpoint whose weights the run begins with, in place of random ones
@@ -71,6 +71,14 @@ class TrainConfig:
     validation_windows: int = 512
 
     @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> TrainConfig:
+        """These, and defaults: a trained network learns in smaller steps, and a wide batch draws on more clips."""
+        usual = cls()
+        rate = usual.learning_rate if settings.get("start_from") is None else _RATE_OF_A_TRAINED_NETWORK
+        clips = max(usual.pool_clips, 2 * settings.get("batch", usual.batch))
+        return replace(usual, **{"learning_rate": rate, "pool_clips": clips, **settings})
+
+    @classmethod
     def read(cls, run: Path) -> TrainConfig:
         """Of a run that was begun.
 
@@ -79,17 +87,9 @@ class TrainConfig:
         InvalidSetting
             If there is none in that folder.
         """
-        try:
-            values = json.loads((run / _CONFIG).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise InvalidSetting(f"{run} holds no training run; leave --resume out to begin one") from error
+        values = read_settings(run)
         values["pixel_weight"] = tuple(values["pixel_weight"])
         return cls(**{field.name: values[field.name] for field in fields(cls) if field.name in values})
-
-    def write(self, run: Path) -> None:
-        """Beside what the run's clips are drawn from."""
-        values = {**asdict(self), _DRAWN: _drawn_from()}
-        (run / _CONFIG).write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ def begin(folder: Path, config: TrainConfig, device: torch.device = _PROCESSOR) 
     config = replace(config, openh264=openh264_version())
     trainer = _at_its_start(config, device)
     folder.mkdir(parents=True, exist_ok=True)
-    config.write(folder)
+    write_settings(folder, asdict(config), EVERYTHING)
     _LOG.begin(folder)
     return trainer
 
@@ -254,30 +254,12 @@ def resume(folder: Path, device: torch.device = _PROCESSOR) -> Trainer:
         If there is none, or its clips were others than would be drawn here and now.
     """
     config = TrainConfig.read(folder)
-    _check_drawn_alike(folder, config)
+    check_clips(folder, EVERYTHING, instead=f"begin a new run with --start-from {folder / _BEST}")
     if not (folder / _LAST).exists():
         return _at_its_start(config, device)
     trainer = Trainer(config, device)
     trainer.restore(folder)
     return trainer
-
-
-def _check_drawn_alike(folder: Path, config: TrainConfig) -> None:
-    """Losses of other clips do not compare: no network would be found better than the best one before."""
-    drawn = json.loads((folder / _CONFIG).read_text(encoding="utf-8")).get(_DRAWN)
-    if drawn != json.loads(json.dumps(_drawn_from())):
-        raise InvalidSetting(
-            f"{folder} was begun by a version that draws other clips; begin a new run with --start-from {folder / _BEST}"
-        )
-    if config.openh264 != openh264_version():
-        raise InvalidSetting(
-            f"{folder} was begun with OpenH264 {config.openh264 or 'absent'}, which is {openh264_version() or 'absent'} here; "
-            f"have the same one, or begin a new run with --start-from {folder / _BEST}"
-        )
-
-
-def _drawn_from() -> dict[str, Any]:
-    return {"frames": CLIP_FRAMES, "side_px": CLIP_SIDE_PX, **asdict(Variety())}
 
 
 def _at_its_start(config: TrainConfig, device: torch.device) -> Trainer:

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Final, Literal, get_args
 
 from cellstorm.errors import InvalidSetting
 from cellstorm_models.adversarial.objectives import Weights
 from cellstorm_models.clips import Clip, make_clip
-from cellstorm_models.variety import EVERYTHING, VISIBLE
+from cellstorm_models.run_settings import is_run, read_settings
+from cellstorm_models.variety import EVERYTHING, VISIBLE, Variety
 
 Kind = Literal["pix2pix", "enhance"]
 """pix2pix: from a frame to a localization map on the upsampled grid. enhance: from a frame to a clean frame."""
 KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 
-Clips = Literal["everything", "visible"]
+Drawn = Literal["everything", "visible"]
 """What a run draws its clips from: all that a generator may meet, as `default` does, or molecules that can be seen."""
-
-CONFIG: Final = "config.json"
+_GENERATOR: Final = "generator"  # the setting that only these runs have
+_VARIETIES: Final[dict[Drawn, Variety]] = {"everything": EVERYTHING, "visible": VISIBLE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,8 @@ class AdversarialConfig:
     silent_steps: int = 1000  # first steps without the adversarial term, as the paper
     silent_every: int = 3  # afterwards it is left out of each so many, as the paper
     threads: int = 1  # of the networks, where they train on a processor; part of what makes a run repeatable
-    clips: Clips = "everything"
+    drawn: Drawn = "everything"
+    openh264: str | None = None  # the version that `begin` found; without it x264 makes the browser's clips, too
     pool_clips: int = 48  # windows of a batch come from these
     windows_per_clip: int = 40
     evaluate_every: int = 1000
@@ -50,11 +51,16 @@ class AdversarialConfig:
     def of(cls, generator: Kind) -> AdversarialConfig:
         """The paper's settings for that generator."""
         is_sparse = generator == "pix2pix"
-        return cls(generator, weights=Weights.of(sparse=is_sparse), clips="visible" if is_sparse else "everything")
+        return cls(generator, weights=Weights.of(sparse=is_sparse), drawn="visible" if is_sparse else "everything")
+
+    @property
+    def variety(self) -> Variety:
+        """What this run's clips are drawn from."""
+        return _VARIETIES[self.drawn]
 
     def make_clip(self, seed: int, number: int) -> Clip:
         """The clip of that number, as this run draws them."""
-        return make_clip(seed, number, VISIBLE if self.clips == "visible" else EVERYTHING)
+        return make_clip(seed, number, self.variety)
 
     def adversarial(self, step: int) -> bool:
         """Whether the adversarial term counts in that step (from 0).
@@ -62,9 +68,6 @@ class AdversarialConfig:
         The paper: "we kept lambda_cGAN = 0 for the first 1000 and then every third iterations".
         """
         return step >= self.silent_steps and (step - self.silent_steps) % self.silent_every != 0
-
-    def write(self, run: Path) -> None:
-        (run / CONFIG).write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
     @classmethod
     def read(cls, run: Path) -> AdversarialConfig:
@@ -75,16 +78,13 @@ class AdversarialConfig:
         InvalidSetting
             If there is none in that folder, or it trains another kind of generator.
         """
-        try:
-            values = json.loads((run / CONFIG).read_text(encoding="utf-8"))
-        except FileNotFoundError as error:
-            raise InvalidSetting(f"{run} holds no training run; leave --resume out to begin one") from error
-        if values.get("generator") not in KINDS:
+        values = read_settings(run)
+        if values.get(_GENERATOR) not in KINDS:
             raise InvalidSetting(f"{run} trains another kind of generator; name it with --generator")
-        return cls(**{**values, "weights": Weights(**values["weights"])})
+        known = {field.name: values[field.name] for field in fields(cls) if field.name in values}
+        return cls(**{**known, "weights": Weights(**values["weights"])})
 
 
 def is_adversarial(run: Path) -> bool:
     """Whether the run in that folder, if any, is one of these."""
-    path = run / CONFIG
-    return path.is_file() and json.loads(path.read_text(encoding="utf-8")).get("generator") in KINDS
+    return is_run(run) and read_settings(run).get(_GENERATOR) in KINDS

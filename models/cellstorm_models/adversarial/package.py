@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cellstorm.generator import GeneratorSpec
 from cellstorm.zoo import CARD, WEIGHTS
 from cellstorm_models import packaging
-from cellstorm_models.adversarial.config import AdversarialConfig, Clips, Kind
+from cellstorm_models.adversarial.config import AdversarialConfig, Drawn, Kind
 from cellstorm_models.adversarial.reading import Reading, describe, measure
 from cellstorm_models.adversarial.run import best_network
 from cellstorm_models.adversarial.unet import SIZE_MULTIPLE
@@ -56,7 +56,7 @@ One precision for all: a bright molecule's is better, a faint one's worse. {limi
 `default` it shows what the paper's way reaches on the same data.
 """
 _EQUATIONS: Final[Mapping[Kind, str]] = {"pix2pix": "equations 1 to 5", "enhance": "equations 1, 2 and 5"}
-_CLIPS: Final[Mapping[Clips, str]] = {
+_CLIPS: Final[Mapping[Drawn, str]] = {
     "everything": "drawn as those of `default` are, hard ones among them",
     "visible": "of molecules that an eye sees (`VISIBLE` in `cellstorm_models/variety.py`), as the paper's",
 }
@@ -125,7 +125,7 @@ def _write_card(
         silent_every=config.silent_every,
         learning_rate=config.learning_rate,
         beta=config.beta,
-        clips=_CLIPS[config.clips],
+        clips=_CLIPS[config.drawn],
         threshold=_THRESHOLDS[config.generator].format(threshold=spec.threshold),
         step=reached["step"],
         steps=config.steps,

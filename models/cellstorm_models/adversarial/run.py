@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import astuple
+from dataclasses import asdict, astuple, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,8 +34,10 @@ from cellstorm_models.adversarial.progress import LOG, Evaluation
 from cellstorm_models.adversarial.reading import measure
 from cellstorm_models.adversarial.targets import Scene, target
 from cellstorm_models.adversarial.unet import Frame, FrameNet
+from cellstorm_models.browser_encoder import openh264_version
 from cellstorm_models.clips import WindowBatch, sample_windows
 from cellstorm_models.devices import machine_name
+from cellstorm_models.run_settings import check_clips, write_settings
 from cellstorm_models.window_source import MakeClip, WindowSource
 
 LAST: Final = "last.pt"
@@ -187,15 +189,24 @@ def begin(folder: Path, config: AdversarialConfig, device: torch.device, make: M
         raise InvalidSetting(
             f"{folder} already holds a training run; add --resume to go on with it, or choose another folder"
         )
+    config = replace(config, openh264=openh264_version())
     folder.mkdir(parents=True, exist_ok=True)
-    config.write(folder)
+    write_settings(folder, asdict(config), config.variety)
     LOG.begin(folder)
     return Trainer(config, device, make)
 
 
 def resume(folder: Path, device: torch.device, make: MakeClip | None = None) -> Trainer:
-    """The run in `folder`, where it last saved itself."""
-    trainer = Trainer(AdversarialConfig.read(folder), device, make)
+    """The run in `folder`, where it last saved itself.
+
+    Raises
+    ------
+    InvalidSetting
+        If there is none, or its clips were others than would be drawn here and now.
+    """
+    config = AdversarialConfig.read(folder)
+    check_clips(folder, config.variety, instead="begin a new run in another folder")
+    trainer = Trainer(config, device, make)
     if (folder / LAST).exists():
         trainer.restore(folder)
     return trainer

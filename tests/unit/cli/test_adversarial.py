@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install '
 from cellstorm.errors import InvalidSetting  # noqa: E402  # after the check for what it needs
 from cellstorm_cli import models  # noqa: E402
 from cellstorm_models.adversarial.config import AdversarialConfig  # noqa: E402
-from cellstorm_models.adversarial.progress import LOG  # noqa: E402
+from cellstorm_models.adversarial.run import begin  # noqa: E402
 
 
 def test_a_generator_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
@@ -24,8 +24,8 @@ def test_a_generator_that_is_not_there_is_refused_with_those_that_are(tmp_path: 
 
 def test_a_paused_run_is_known_by_its_folder_and_goes_on(tmp_path: Path) -> None:
     small = replace(AdversarialConfig.of("enhance"), filters=2, side_px=32, steps=2, pool_clips=2)
-    replace(small, batch=1, validation_clips=1, validation_windows=1).write(tmp_path)
-    LOG.begin(tmp_path)
+    small = replace(small, batch=1, validation_clips=1, validation_windows=1)
+    begin(tmp_path, small, torch.device("cpu"))
     for _ in range(2):
         models.train(tmp_path, resume=True, pause_after=0.0)
     assert torch.load(tmp_path / "last.pt")["step"] == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -106,6 +107,14 @@ def test_clips_made_by_other_processes_are_the_same_clips(tmp_path: Path) -> Non
         begin(folder, config, _CPU, _plain_clip).run(folder, lambda evaluation: None, processes=processes)
     one, other = (torch.load(folder / "last.pt")["generator"] for folder in (alone, helped))
     assert all(torch.equal(value, other[name]) for name, value in one.items())
+
+
+def test_a_run_is_not_resumed_with_clips_that_do_not_compare(run: Path, tmp_path: Path) -> None:
+    config = json.loads((run / "config.json").read_text())
+    config["clips"]["frames"] = 40
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    with pytest.raises(InvalidSetting, match="draws other clips; begin a new run in another folder"):
+        resume(tmp_path, _CPU)
 
 
 def test_both_players_learn(run: Path) -> None:

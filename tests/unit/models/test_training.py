@@ -15,7 +15,7 @@ pytest.importorskip("bioimageio.spec", reason="export needs bioimageio.spec: pip
 from cellstorm import zoo  # noqa: E402  # after the checks for what it needs
 from cellstorm.camera import DEFAULT_CAMERA  # noqa: E402
 from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402
-from cellstorm_models import training  # noqa: E402
+from cellstorm_models import run_settings  # noqa: E402
 from cellstorm_models.clips import make_clip  # noqa: E402
 from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
 from cellstorm_models.export import check_package, write_package  # noqa: E402
@@ -33,6 +33,16 @@ _TINY = TrainConfig(
     validation_clips=1,
     validation_windows=4,
 )
+
+
+def test_a_run_that_begins_with_anothers_weights_learns_in_smaller_steps_unless_told() -> None:
+    assert TrainConfig.of({}) == TrainConfig()
+    assert TrainConfig.of({"start_from": "best.pt"}).learning_rate == 0.001
+    assert TrainConfig.of({"start_from": "best.pt", "learning_rate": 0.002}).learning_rate == 0.002
+
+
+def test_a_wide_batch_draws_on_more_clips() -> None:
+    assert TrainConfig.of({"batch": 128}).pool_clips == 256
 
 
 class _Stopped(Exception):
@@ -101,7 +111,7 @@ def test_a_run_is_not_resumed_with_clips_that_do_not_compare(run: Path, tmp_path
 
 
 def test_a_run_is_not_resumed_with_another_browsers_encoder(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(training, "openh264_version", lambda: "1.9.9")
+    monkeypatch.setattr(run_settings, "openh264_version", lambda: "1.9.9")
     with pytest.raises(InvalidSetting, match=r"which is 1\.9\.9 here"):
         resume(run)
 
