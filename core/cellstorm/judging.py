@@ -4,8 +4,9 @@ A generator sees some tens of pixels of a few frames, and in doubt takes molecul
 training. Many frames together know better: whether molecules are few or many there, how bright they are, how sharply what is
 likely parts from what is not, and whether what is seen in one frame is still there in the next.
 
-A `Judge` is a network with one hidden layer that weighs all of this. It is fitted to a generator once it is trained, on
-simulated recordings that it never saw (cellstorm_models/judges.py), and is part of its package.
+A `Judge` is a network with one hidden layer that weighs all of this, and it knows by how much errors are larger where spots
+overlap. It is fitted to a generator once it is trained, on simulated recordings that it never saw
+(cellstorm_models/judges.py), and is part of its package.
 """
 
 from __future__ import annotations
@@ -33,6 +34,10 @@ FARTHEST: Final = 3.0
 """Standard deviations from the mean of what a judge was fitted to: beyond it, it does not extrapolate."""
 FARTHEST_APART: Final = 10.0
 """Logits, or logarithms of precisions, before and after."""
+OVERLAP_REACH_PX: Final = 8.0
+"""Spots that are farther apart are taken not to overlap."""
+OVERLAP_UNIT: Final = 0.05
+"""Of an overlap, for its logarithm: less than that hardly moves a fit."""
 SURE: Final = 1.0 - 1e-4
 """Nothing is likelier than this, as a network says it."""
 
@@ -76,6 +81,9 @@ class Judge(BaseModel):
         max_length=2,
         description="What is added to the probability's logit, and to the precision's logarithm; biases last.",
     )
+    overlap: float = Field(
+        default=0.0, description="What is added to the precision's logarithm for each unit of the overlap's."
+    )
 
     @model_validator(mode="after")
     def _check(self) -> Self:
@@ -104,10 +112,11 @@ class Judge(BaseModel):
         standard = np.clip((inputs - self.centre) / self.spread, -FARTHEST, FARTHEST)
         active = np.tanh(_affine(standard, np.array(self.hidden)))
         more = np.clip(_affine(active, np.array(self.output)), -FARTHEST_APART, FARTHEST_APART)
+        wider = more[:, 1] + self.overlap * overlaps(candidates, pixel_size_nm=pixel_size_nm)
         revised = candidates.copy()
         logit = inputs[:, FEATURES.index("logit")] + more[:, 0]
         revised["probability"] = 1.0 / (1.0 + np.exp(-logit))
-        revised["precision_nm"] = candidates["precision_nm"] * np.exp(more[:, 1])
+        revised["precision_nm"] = candidates["precision_nm"] * np.exp(wider)
         return revised
 
 
@@ -139,6 +148,25 @@ def features(
     return np.column_stack([np.tile(group, (len(candidates), 1)), *own])
 
 
+def overlaps(candidates: Localizations, *, pixel_size_nm: float) -> NDArray[np.float64]:
+    """(n,) How much of each spot lies under others of its frame, weighted by their probability; a logarithm, 0 where it lies alone.
+
+    Of two Gaussian spots a distance d apart, with widths s and t, it is exp(-d² / 2 (s² + t²)): their product's integral over what
+    it would be, were they at one place. It tells of errors alone, not of what is there: given to the network, it made judges
+    distrust whatever is near another.
+    """
+    probability = np.minimum(candidates["probability"].astype(np.float64), SURE)
+    widths = candidates["psf_sigma_nm"].astype(np.float64) / pixel_size_nm
+    places = _places(candidates, pixel_size_nm)
+    pairs = KDTree(places).query_pairs(OVERLAP_REACH_PX, output_type="ndarray")
+    one, other = pairs[:, 0], pairs[:, 1]
+    squared = ((places[one] - places[other]) ** 2).sum(axis=1)
+    shared = np.exp(-squared / (2.0 * np.maximum(widths[one] ** 2 + widths[other] ** 2, LEAST_VALUE)))
+    covered = np.bincount(one, shared * probability[other], len(places))
+    covered += np.bincount(other, shared * probability[one], len(places))
+    return np.log1p(covered / OVERLAP_UNIT)
+
+
 def _log(values: NDArray[np.floating]) -> NDArray[np.float64]:
     return np.log(np.maximum(values.astype(np.float64), LEAST_VALUE))
 
@@ -146,15 +174,18 @@ def _log(values: NDArray[np.floating]) -> NDArray[np.float64]:
 def _elsewhere(
     candidates: Localizations, probability: NDArray[np.float64], pixel_size_nm: float
 ) -> NDArray[np.float64]:
-    places = np.column_stack(
-        [candidates["x_nm"] / pixel_size_nm, candidates["y_nm"] / pixel_size_nm, _FRAMES_APART * candidates["frame"]]
-    )
+    places = _places(candidates, pixel_size_nm)
     tree = KDTree(places)
     with_nothing = np.append(probability, 0.0)  # what a query that finds nothing points at
     one_frame = np.array([0.0, 0.0, _FRAMES_APART])
     _, before = tree.query(places - one_frame, distance_upper_bound=SAME_PLACE_PX)
     _, after = tree.query(places + one_frame, distance_upper_bound=SAME_PLACE_PX)
     return np.asarray(np.maximum(with_nothing[before], with_nothing[after]), np.float64)
+
+
+def _places(candidates: Localizations, pixel_size_nm: float) -> NDArray[np.float64]:
+    x, y = (candidates[name] / pixel_size_nm for name in ("x_nm", "y_nm"))
+    return np.column_stack([x, y, _FRAMES_APART * candidates["frame"].astype(np.float64)])
 
 
 def _affine(inputs: NDArray[np.float64], weights: NDArray[np.float64]) -> NDArray[np.float64]:

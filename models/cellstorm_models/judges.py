@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from cellstorm.camera import Camera
-from cellstorm.judging import CANDIDATE_FEATURES, FARTHEST, FEATURES, GROUP_FEATURES, Judge, features
+from cellstorm.judging import CANDIDATE_FEATURES, FARTHEST, FEATURES, GROUP_FEATURES, Judge, features, overlaps
 from cellstorm.scoring import CARE_ON, DEFAULT_TOLERANCE_NM, TRUTH, Truth, matches
 from cellstorm_models.clips import Clip, make_clip
 from cellstorm_models.evaluation.exported import ExportedGenerator
@@ -70,6 +70,7 @@ class JudgedGroup:
     """Candidates of a group of frames, and what they are; n of them."""
 
     inputs: NDArray[np.float64]  # (n, len(FEATURES))
+    overlap: NDArray[np.float64]  # (n,)
     counted: NDArray[np.bool_]  # (n,) False where one found an emitter not to care for
     right: NDArray[np.bool_]  # (n,)
     error_px: NDArray[np.float64]  # (n, 2) absolute, in x and y; of those that are right
@@ -103,8 +104,13 @@ def fit(groups: Sequence[JudgedGroup]) -> Judge:
     with torch.no_grad():
         net.output.bias[1] += float(np.log(_CAUTION))
     of_logit, of_sigma = _rows(net.output)
+    (overlap,) = _rounded(net.overlap.detach().numpy())
     return Judge(
-        centre=_rounded(centre), spread=_rounded(spread), hidden=tuple(_rows(net.hidden)), output=(of_logit, of_sigma)
+        centre=_rounded(centre),
+        spread=_rounded(spread),
+        hidden=tuple(_rows(net.hidden)),
+        output=(of_logit, of_sigma),
+        overlap=overlap,
     )
 
 
@@ -113,6 +119,7 @@ class _Tensors:
     """A JudgedGroup for torch, inputs standardised, with the generator's own logit and log sigma."""
 
     inputs: Tensor
+    overlap: Tensor
     logit: Tensor
     log_sigma: Tensor
     counted: Tensor
@@ -125,9 +132,8 @@ class _Tensors:
         standard = np.clip((group.inputs - centre) / spread, -FARTHEST, FARTHEST)
         own = {name: group.inputs[:, len(GROUP_FEATURES) + at] for at, name in enumerate(CANDIDATE_FEATURES)}
         return cls(
-            *_floats(standard, own["logit"], own["precision"]),
-            *_floats(group.counted, group.right, group.error_px),
-            torch.full((len(group.right),), group.weight),
+            *_floats(standard, group.overlap, own["logit"], own["precision"]),
+            *_floats(group.counted, group.right, group.error_px, np.full(len(group.right), group.weight)),
         )
 
     @classmethod
@@ -135,9 +141,9 @@ class _Tensors:
         return cls(*(torch.cat([getattr(part, name) for part in parts]) for name in cls.__slots__))
 
 
-def _floats(*arrays: NDArray[np.generic]) -> tuple[Tensor, Tensor, Tensor]:
-    first, second, third = (torch.from_numpy(array.astype(np.float32)) for array in arrays)
-    return first, second, third
+def _floats(*arrays: NDArray[np.generic]) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    first, second, third, fourth = (torch.from_numpy(array.astype(np.float32)) for array in arrays)
+    return first, second, third, fourth
 
 
 class _JudgeNet(nn.Module):
@@ -151,10 +157,12 @@ class _JudgeNet(nn.Module):
             self.output = nn.Linear(_HIDDEN, 2)
         nn.init.zeros_(self.output.weight)
         nn.init.zeros_(self.output.bias)
+        self.overlap = nn.Parameter(torch.zeros(1))
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        more: Tensor = self.output(torch.tanh(self.hidden(inputs)))
-        return more
+    def forward(self, inputs: Tensor, overlap: Tensor) -> tuple[Tensor, Tensor]:
+        """(n,) What is added to the logit, and to the logarithm of sigma."""
+        of_logit, of_sigma = self.output(torch.tanh(self.hidden(inputs))).unbind(dim=1)
+        return of_logit, of_sigma + self.overlap * overlap
 
 
 @contextmanager
@@ -184,11 +192,11 @@ def _trained(groups: Sequence[_Tensors]) -> _JudgeNet:
     return net
 
 
-def _loss(net: nn.Module, group: _Tensors) -> Tensor:
-    more = net(group.inputs)
-    logit = group.logit + more[:, 0]
+def _loss(net: _JudgeNet, group: _Tensors) -> Tensor:
+    of_logit, of_sigma = net(group.inputs, group.overlap)
+    logit = group.logit + of_logit
     entropy = functional.binary_cross_entropy_with_logits(logit, group.right, reduction="none")
-    over = torch.log(torch.clamp(group.error_px, min=_LEAST_ERROR_PX)) - (group.log_sigma + more[:, 1])[:, None]
+    over = torch.log(torch.clamp(group.error_px, min=_LEAST_ERROR_PX)) - (group.log_sigma + of_sigma)[:, None]
     # the quantile of a distribution is where this is least (Koenker & Bassett, Econometrica 1978)
     quantile = torch.maximum(_GAUSSIAN_SHARE * over, (_GAUSSIAN_SHARE - 1.0) * over).mean(dim=1)
     reported = torch.sigmoid(logit).detach()  # errors of what is not reported are nobody's concern
@@ -221,6 +229,7 @@ def _groups(generator: ExportedGenerator, clip: Clip, lengths: Sequence[int]) ->
         weight = (usual + right[place].sum() + table["probability"][place].sum()) ** -power
         yield JudgedGroup(
             inputs,
+            overlaps(table[place], pixel_size_nm=_PIXEL_SIZE_NM),
             counted[place],
             right[place],
             error_px[place],

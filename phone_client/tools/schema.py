@@ -107,6 +107,8 @@ def tables() -> str:
         "same_place_px": judging.SAME_PLACE_PX,
         "farthest": judging.FARTHEST,
         "farthest_apart": judging.FARTHEST_APART,
+        "overlap_reach_px": judging.OVERLAP_REACH_PX,
+        "overlap_unit": judging.OVERLAP_UNIT,
         "sure": judging.SURE,
         "farthest_brightness": judging.FARTHEST_BRIGHTNESS,
         "least_value": judging.LEAST_VALUE,
@@ -245,7 +247,9 @@ def _example_judge(random: np.random.Generator) -> judging.Judge:
 
     first, second = row(hidden + 1), row(hidden + 1)
     weights = tuple(row(inputs + 1) for _ in range(hidden))
-    return judging.Judge(centre=row(inputs), spread=(2.0,) * inputs, hidden=weights, output=(first, second))
+    return judging.Judge(
+        centre=row(inputs), spread=(2.0,) * inputs, hidden=weights, output=(first, second), overlap=0.2
+    )
 
 
 def _base64(data: bytes) -> str:

@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 8a86ad1001b6a56be65c13b6d1b3007ddad4610d25ef68152226dbcaf2005125); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 6013971f26866f38b50cc1e437d8624cb17b3605d168012fa0351867f08ecba6); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -277,6 +277,10 @@ export interface Judge {
    * @maxItems 2
    */
   output: [[number, ...number[]], [number, ...number[]]];
+  /**
+   * What is added to the precision's logarithm for each unit of the overlap's.
+   */
+  overlap: number;
 }
 /**
  * A lost link, as it is kept.

@@ -21,25 +21,27 @@ export interface Scale {
 
 /** Sets what probability and precision become in the rows of all frames of a group, as they lie in memory. */
 export function revise(judge: Judge, frames: readonly Float32Array[], scale: Scale): void {
-  const inputs = features(frames, scale);
+  const places = frames.map((rows) => placesOf(rows, scale.pixelSizeNm));
+  const inputs = features(places, scale);
+  const shared = places.flatMap(overlaps);
   let at = 0;
   for (const rows of frames) {
     for (let row = 0; row < rows.length; row += ROW_VALUES) {
-      const own = inputs[at++]!;
+      const own = inputs[at]!;
       const standard = own.map((value, index) =>
         within(JUDGING.farthest, (value - judge.centre[index]!) / judge.spread[index]!),
       );
       const active = judge.hidden.map((weights) => Math.tanh(affine(weights, standard)));
       const [logit, logSigma] = judge.output.map((weights) => within(JUDGING.farthest_apart, affine(weights, active)));
       rows[row + PROBABILITY] = 1 / (1 + Math.exp(-own[JUDGING.logit]! - logit!));
-      rows[row + PRECISION]! *= Math.exp(logSigma!);
+      rows[row + PRECISION]! *= Math.exp(logSigma! + judge.overlap * shared[at]!);
+      at++;
     }
   }
 }
 
 /** Of each candidate, in the order that the judge's weights have. */
-function features(frames: readonly Float32Array[], scale: Scale): number[][] {
-  const places = frames.map((rows) => placesOf(rows, scale.pixelSizeNm));
+function features(places: readonly Place[][], scale: Scale): number[][] {
   const elsewhere = places.flatMap((own, frame) => {
     const [before, after] = [there(own, places[frame - 1]), there(own, places[frame + 1])];
     return before.map((probability, index) => Math.max(probability, after[index]!));
@@ -54,7 +56,7 @@ function features(frames: readonly Float32Array[], scale: Scale): number[][] {
     candidates.map(({ probability }) => probability + JUDGING.least_weight),
   );
   const group = [
-    ...numbers(candidates, (frames.length * scale.framePixels) / JUDGING.unit_volume_px),
+    ...numbers(candidates, (places.length * scale.framePixels) / JUDGING.unit_volume_px),
     average(elsewhere, weights),
     average(logSigma, weights),
     Math.sqrt(spread),
@@ -106,6 +108,24 @@ function there(places: readonly Place[], others: readonly Place[] = []): number[
     }
     return probability;
   });
+}
+
+/** How much of each spot of a frame lies under others there; sorted by y. */
+function overlaps(places: readonly Place[]): number[] {
+  const covered = places.map(() => 0);
+  places.forEach((place, index) => {
+    for (let at = index + 1; at < places.length; at++) {
+      const other = places[at]!;
+      if (other.yPx > place.yPx + JUDGING.overlap_reach_px) break;
+      const squared = (other.xPx - place.xPx) ** 2 + (other.yPx - place.yPx) ** 2;
+      if (squared > JUDGING.overlap_reach_px ** 2) continue;
+      const widths = Math.max(place.widthPx ** 2 + other.widthPx ** 2, JUDGING.least_value);
+      const shared = Math.exp(-squared / (2 * widths));
+      covered[index]! += shared * other.probability;
+      covered[at]! += shared * place.probability;
+    }
+  });
+  return covered.map((value) => Math.log1p(value / JUDGING.overlap_unit));
 }
 
 /** Logarithms of how many candidates are as likely as each class asks for, in the unit volume. */

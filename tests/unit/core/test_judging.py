@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import ArrayLike, NDArray
 from pydantic import ValidationError
 
-from cellstorm.judging import FARTHEST, FEATURES, SURE, Judge, features
+from cellstorm.judging import FARTHEST, FEATURES, OVERLAP_UNIT, SURE, Judge, features, overlaps
 from cellstorm.localizations import LOCALIZATION, Localizations
 
 _PIXELS = 128 * 128
@@ -58,6 +58,28 @@ def test_brightness_is_that_above_the_others_and_lengths_are_in_pixels() -> None
     np.testing.assert_allclose(
         np.array(list(_features(larger, pixel_size_nm=160.0).values())), np.array(list(found.values())), rtol=1e-5
     )
+
+
+def test_spots_overlap_by_their_distance_in_widths_and_only_in_the_same_frame() -> None:
+    table = _rows(frame=[0, 0, 1], x_nm=[1000, 1280, 1000], probability=[0.9, 0.5, 0.9])  # 1.4 pixels wide, 2.8 apart
+    shared = np.exp(-1.0)
+    expected = np.log1p(np.array([0.5 * shared, 0.9 * shared, 0.0]) / OVERLAP_UNIT)
+    assert overlaps(table, pixel_size_nm=100.0) == pytest.approx(expected, rel=1e-5)
+    assert overlaps(table[:1], pixel_size_nm=100.0) == pytest.approx([0.0])
+
+
+def test_a_spot_under_another_is_stated_less_precise() -> None:
+    judge = Judge(
+        centre=(0.0,) * len(FEATURES),
+        spread=(1.0,) * len(FEATURES),
+        hidden=((0.0,) * (len(FEATURES) + 1),),
+        output=((0.0, 0.0), (0.0, 0.0)),
+        overlap=0.5,
+    )
+    table = _rows(frame=[0, 0, 0], x_nm=[1000, 1000, 9000], probability=0.8)
+    revised = judge.revise(table, frame_count=1, frame_pixels=_PIXELS, pixel_size_nm=100.0)
+    assert revised["precision_nm"] == pytest.approx(20 * np.sqrt([17, 17, 1]))  # 1 + 0.8 / 0.05 are 17
+    assert revised["probability"] == pytest.approx(table["probability"])
 
 
 def test_gain_makes_no_difference() -> None:

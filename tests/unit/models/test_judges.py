@@ -13,7 +13,7 @@ torch = pytest.importorskip("torch", reason="judges are fitted with torch: pip i
 
 from cellstorm.camera import DEFAULT_CAMERA  # noqa: E402  # after the check for torch
 from cellstorm.generator import EMITTER_CHANNELS  # noqa: E402
-from cellstorm.judging import FEATURES, Judge, features  # noqa: E402
+from cellstorm.judging import FEATURES, Judge, features, overlaps  # noqa: E402
 from cellstorm.localizations import LOCALIZATION, Localizations  # noqa: E402
 from cellstorm_models.clips import make_clip  # noqa: E402
 from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
@@ -36,11 +36,13 @@ def _group(rng: np.random.Generator, crowd: bool) -> tuple[Localizations, Judged
     table["photons"], table["precision_nm"], table["psf_sigma_nm"] = 300, 100 * _PRECISION_PX, 140
     right = rng.random(count) < expit(logit + (1 if crowd else -1))
     error = np.abs(rng.normal(0, 1.5 * _PRECISION_PX, (count, 2)))
-    return table, JudgedGroup(_inputs(table), np.ones(count, np.bool_), right, error, 1.0 / count)
+    return table, _judged(table, right, error)
 
 
-def _inputs(table: Localizations) -> NDArray[np.float64]:
-    return features(table, frame_count=32, frame_pixels=128 * 128, pixel_size_nm=100.0)
+def _judged(table: Localizations, right: NDArray[np.bool_], error_px: NDArray[np.float64]) -> JudgedGroup:
+    inputs = features(table, frame_count=32, frame_pixels=128 * 128, pixel_size_nm=100.0)
+    overlap = overlaps(table, pixel_size_nm=100.0)
+    return JudgedGroup(inputs, overlap, np.ones(len(table), np.bool_), right, error_px, 1.0 / len(table))
 
 
 def _revised(judge: Judge, table: Localizations) -> Localizations:
@@ -69,6 +71,27 @@ def test_one_sigma_holds_as_many_errors_as_a_gaussians_and_a_tenth_more_for_caut
     table, _ = _group(np.random.default_rng(2), crowd=True)
     revised = _revised(judge, table)["precision_nm"]
     assert np.median(revised) / (100 * _PRECISION_PX) == pytest.approx(1.5 * _CAUTION, rel=0.08)
+
+
+def _pairs(rng: np.random.Generator) -> tuple[Localizations, JudgedGroup]:
+    """Two spots in a frame, in every second frame on top of each other; there errors are twice as large."""
+    frames = np.repeat(np.arange(32), 2)
+    table = np.zeros(len(frames), LOCALIZATION)
+    table["frame"], table["probability"] = frames, 0.9
+    near = frames % 2 == 0
+    table["x_nm"] = 1000 + np.tile([0, 1], 32) * np.where(near, 50, 5000)
+    table["photons"], table["precision_nm"], table["psf_sigma_nm"] = 300, 100 * _PRECISION_PX, 140
+    error = np.abs(rng.normal(0, _PRECISION_PX, (len(frames), 2))) * np.where(near, 2.0, 1.0)[:, None]
+    return table, _judged(table, rng.random(len(frames)) < 0.9, error)
+
+
+def test_errors_are_larger_where_spots_overlap() -> None:
+    rng = np.random.default_rng(3)
+    judge = fit([_pairs(rng)[1] for _ in range(60)])
+    table, _ = _pairs(rng)
+    revised = _revised(judge, table)["precision_nm"]
+    near = table["frame"] % 2 == 0
+    assert np.median(revised[near]) / np.median(revised[~near]) == pytest.approx(2.0, rel=0.1)
 
 
 def test_the_same_groups_give_the_same_judge() -> None:
