@@ -116,7 +116,12 @@ def tables() -> str:
         "logit": judging.FEATURES.index("logit"),
     }
     file_chunk = {"frames": FILE_CHUNK_FRAMES, "bytes": FILE_CHUNK_BYTES, "least_frames": MIN_CHUNK_FRAMES}
-    choosing = {"group_frames": presence.GROUP_FRAMES, "least": presence.LEAST}
+    choosing = {
+        "group_frames": presence.GROUP_FRAMES,
+        "least": presence.LEAST,
+        "least_alone": presence.LEAST_ALONE,
+        "company": presence.COMPANY,
+    }
     threshold = {"least": LEAST_THRESHOLD, "most": MOST_THRESHOLD}
     colormaps = {name: rendering.palette(name).tobytes().hex() for name in get_args(rendering.Colormap)}
     return "\n".join(

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 
 import examples from "../generated/examples.json";
 import type { Judge } from "../generated/models";
-import { PRESENCE } from "../generated/tables";
+import { JUDGING, PRESENCE } from "../generated/tables";
 import { ROW_VALUES, columnIndex } from "../live/messages";
 import { Group, bestThreshold } from "./presence";
 
@@ -62,7 +62,15 @@ test("a person's own threshold takes the place of the best", () => {
 });
 
 test("the best threshold falls with what can be expected", () => {
-  expect(bestThreshold([1, 1, 1])).toBeCloseTo(0.5, 5);
-  expect(bestThreshold([0.9, 0.4, 0.4, 0.4])).toBeLessThan(0.4);
-  expect(bestThreshold([])).toBe(PRESENCE.least);
+  const many = <T>(values: T[]): T[] => Array.from({ length: 50 }, () => values).flat();
+  const volumePx = JUDGING.unit_volume_px;
+  expect(bestThreshold(many([1, 1, 1]), volumePx)).toBeCloseTo(0.5, 5);
+  expect(bestThreshold(many([0.9, 0.4, 0.4, 0.4]), volumePx)).toBeLessThan(0.4);
+});
+
+test("more is asked of what is seen alone", () => {
+  const volumePx = JUDGING.unit_volume_px;
+  expect(bestThreshold([], volumePx)).toBe(PRESENCE.least_alone);
+  expect(bestThreshold([0.6], volumePx)).toBeGreaterThan(0.6);
+  expect(bestThreshold([0.6], volumePx / PRESENCE.group_frames)).toBeLessThan(0.6); // a single frame tells little
 });

@@ -3,7 +3,7 @@
  * them by what many frames together show; then the ones are reported with which the expected Jaccard index is highest.
  */
 import type { Judge } from "../generated/models";
-import { PRESENCE } from "../generated/tables";
+import { JUDGING, PRESENCE } from "../generated/tables";
 import { ROW_VALUES, columnIndex } from "../live/messages";
 import { type Scale, revise } from "./judging";
 
@@ -30,13 +30,14 @@ export class Group {
     const candidates = this.#candidates;
     this.#candidates = [];
     if (this.judge !== null) revise(this.judge, candidates, this.scale);
-    const least = this.threshold ?? bestThreshold(candidates.flatMap(probabilities));
+    const volumePx = candidates.length * this.scale.framePixels;
+    const least = this.threshold ?? bestThreshold(candidates.flatMap(probabilities), volumePx);
     return candidates.map((rows) => likely(rows, least));
   }
 }
 
-/** Candidates over it, reported, give the highest expected Jaccard index. */
-export function bestThreshold(probability: readonly number[]): number {
+/** Candidates over it, reported, give the highest expected Jaccard index; where few would be, more is asked of each. */
+export function bestThreshold(probability: readonly number[], volumePx: number): number {
   const falling = [...probability].sort((a, b) => b - a);
   const all = falling.reduce((total, value) => total + value, 0);
   let [jaccard, true_] = [0, 0];
@@ -44,7 +45,11 @@ export function bestThreshold(probability: readonly number[]): number {
     true_ += value;
     jaccard = Math.max(jaccard, true_ / (index + 1 + all - true_));
   }
-  return Math.max(PRESENCE.least, jaccard / (1 + jaccard));
+  const best = Math.max(PRESENCE.least, jaccard / (1 + jaccard));
+  const over = falling.filter((value) => value > best).reduce((total, value) => total + value, 0);
+  const expected = over / (volumePx / JUDGING.unit_volume_px + JUDGING.usual_volume);
+  const alone = (PRESENCE.least_alone - PRESENCE.least) * Math.exp(-expected / PRESENCE.company);
+  return Math.max(best, PRESENCE.least + alone);
 }
 
 function probabilities(rows: Float32Array): number[] {

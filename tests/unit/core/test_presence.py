@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from cellstorm.judging import Judge
 from cellstorm.localizations import LOCALIZATION, Localizations
-from cellstorm.presence import GROUP_FRAMES, LEAST, best_threshold, reported
+from cellstorm.presence import GROUP_FRAMES, LEAST, LEAST_ALONE, best_threshold, reported
 from tests.fakes import plain_judge
 
 _FRAME_PIXELS = 128 * 128
@@ -51,7 +51,7 @@ def test_a_threshold_of_ones_own_is_asked_of_what_the_judge_says() -> None:
 
 def test_the_best_threshold_gives_the_highest_expected_jaccard_index() -> None:
     probability = np.random.default_rng(4).beta(0.5, 1.0, 300)
-    least = best_threshold(probability)
+    least = best_threshold(probability, GROUP_FRAMES * _FRAME_PIXELS)
 
     def expected(threshold: float) -> float:
         over = probability[probability > threshold]
@@ -59,6 +59,15 @@ def test_the_best_threshold_gives_the_highest_expected_jaccard_index() -> None:
 
     assert LEAST < least < 0.5
     assert expected(least) == pytest.approx(max(expected(other) for other in np.linspace(0, 1, 500, endpoint=False)))
+
+
+def test_more_is_asked_of_what_is_seen_alone() -> None:
+    volume = GROUP_FRAMES * _FRAME_PIXELS
+    one = np.array([0.6])
+    assert best_threshold(one[:0], volume) == LEAST_ALONE
+    assert best_threshold(one, volume) > 0.75
+    assert best_threshold(one, _FRAME_PIXELS) < 0.5  # a single frame without others tells little
+    assert best_threshold(np.repeat(one, 60), volume) < 0.5
 
 
 def test_faint_molecules_among_many_are_reported_for_less_than_a_half() -> None:
