@@ -99,29 +99,7 @@ def tables() -> str:
     cameras = {name: {"gain": camera.gain, "offset": camera.offset} for name, camera in PRESETS.items()}
     follows = {state.value: sorted(state.value for state in following) for state, following in FOLLOWS.items()}
     wire = [{"name": column.name, "dtype": column.dtype} for column in messages.WIRE_COLUMNS]
-    judges = {
-        "likely": judging.LIKELY,
-        "unit_volume_px": judging.UNIT_VOLUME_PX,
-        "usual_volume": judging.USUAL_VOLUME,
-        "usual_count": judging.USUAL_COUNT,
-        "same_place_px": judging.SAME_PLACE_PX,
-        "farthest": judging.FARTHEST,
-        "farthest_apart": judging.FARTHEST_APART,
-        "overlap_reach_px": judging.OVERLAP_REACH_PX,
-        "overlap_unit": judging.OVERLAP_UNIT,
-        "sure": judging.SURE,
-        "farthest_brightness": judging.FARTHEST_BRIGHTNESS,
-        "least_value": judging.LEAST_VALUE,
-        "least_weight": judging.LEAST_WEIGHT,
-        "logit": judging.FEATURES.index("logit"),
-    }
     file_chunk = {"frames": FILE_CHUNK_FRAMES, "bytes": FILE_CHUNK_BYTES, "least_frames": MIN_CHUNK_FRAMES}
-    choosing = {
-        "group_frames": presence.GROUP_FRAMES,
-        "least": presence.LEAST,
-        "least_alone": presence.LEAST_ALONE,
-        "company": presence.COMPANY,
-    }
     threshold = {"least": LEAST_THRESHOLD, "most": MOST_THRESHOLD}
     colormaps = {name: rendering.palette(name).tobytes().hex() for name in get_args(rendering.Colormap)}
     return "\n".join(
@@ -137,8 +115,8 @@ def tables() -> str:
             f"export const LEAST_PROBABILITY = {LEAST_PROBABILITY};",
             f"export const THRESHOLD_LIMITS = {json.dumps(threshold)} as const;",
             f"export const LEAST_OF_A_PIXEL = {LEAST_OF_A_PIXEL};",
-            f"export const JUDGING = {json.dumps(judges)} as const;",
-            f"export const PRESENCE = {json.dumps(choosing)} as const;",
+            f"export const JUDGING = {json.dumps(_judging())} as const;",
+            f"export const PRESENCE = {json.dumps(_presence())} as const;",
             f"export const CAMERAS = {json.dumps(cameras)} as const;",
             f"export const SNAPSHOT = {messages.SNAPSHOT};",
             f"export const DELTA = {messages.DELTA};",
@@ -175,6 +153,34 @@ def examples() -> dict[str, Any]:
         "presence": _example_presence(),
         "thunderstorm": b"".join(thunderstorm.text(table, _PIXEL_SIZE_NM)).decode(),
         "scale_bars_nm": {str(width): rendering.scale_bar_nm(width) for width in (40, 700, 12_800, 51_200, 99_000)},
+    }
+
+
+def _judging() -> dict[str, object]:
+    return {
+        "likely": judging.LIKELY,
+        "unit_volume_px": judging.UNIT_VOLUME_PX,
+        "usual_volume": judging.USUAL_VOLUME,
+        "usual_count": judging.USUAL_COUNT,
+        "same_place_px": judging.SAME_PLACE_PX,
+        "farthest": judging.FARTHEST,
+        "farthest_apart": judging.FARTHEST_APART,
+        "overlap_reach_px": judging.OVERLAP_REACH_PX,
+        "overlap_unit": judging.OVERLAP_UNIT,
+        "sure": judging.SURE,
+        "farthest_brightness": judging.FARTHEST_BRIGHTNESS,
+        "least_value": judging.LEAST_VALUE,
+        "least_weight": judging.LEAST_WEIGHT,
+        "logit": judging.FEATURES.index("logit"),
+    }
+
+
+def _presence() -> dict[str, object]:
+    return {
+        "group_frames": presence.GROUP_FRAMES,
+        "least": presence.LEAST,
+        "least_alone": presence.LEAST_ALONE,
+        "company": presence.COMPANY,
     }
 
 
