@@ -2,6 +2,8 @@
 # .venv/.done, and is done again only when the files that it depends on have changed.
 
 PYTHON ?= python3
+# cpu, or gpu on a machine with an NVIDIA card: `make setup EXTRA=gpu` in a fresh clone, or after `make clean`.
+EXTRA ?= cpu
 BIN := .venv/bin
 DONE := .venv/.done
 NPM := $(BIN)/python phone_client/tools/npm.py
@@ -68,12 +70,12 @@ $(BIN)/python:
 
 $(DONE)/service: $(BIN)/python pyproject.toml hatch_build.py
 	@echo "The service and what it depends on"
-	@$(BIN)/pip install -qq -e '.[cpu,page]'
+	@$(BIN)/pip install -qq -e '.[$(EXTRA),page]'
 	@mkdir -p $(DONE) && touch $@
 
 $(DONE)/development: $(DONE)/service
 	@echo "Tools for tests and training"
-	@$(BIN)/pip install -qq -e '.[cpu,page,train,dev]'
+	@$(BIN)/pip install -qq -e '.[$(EXTRA),page,train,dev]'
 	@command -v chromium >/dev/null && command -v certutil >/dev/null && /sbin/ldconfig -p | grep -q libatomic.so.1 || \
 		deploy/debian-packages chromium libnss3-tools libatomic1 || echo "Tests that drive a browser cannot run"
 	@/sbin/ldconfig -p | grep -q libopenh264 || \

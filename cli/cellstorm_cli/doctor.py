@@ -73,14 +73,14 @@ def examine(settings: Settings) -> Iterator[Finding]:
     )
     yield _page(settings)
     yield _https(settings)
-    yield _module("gateway", "aiortc", "pip install 'cellstorm[server]'")
-    yield _module("training", "torch", "pip install 'cellstorm[train]'; needed to train and export only")
+    yield _module("gateway", "aiortc", "in the clone: pip install '.[server]'")
+    yield _module("training", "torch", "in the clone: pip install '.[train]'; needed to train and export only")
     yield _program("node", ("node",), "make setup brings it; needed to build the page only")
     yield _program("browser", ("chromium", "chromium-browser", "google-chrome"), "apt install chromium; for tests only")
 
 
 def _inference(settings: Settings) -> Iterator[Finding]:
-    how = "pip install 'cellstorm[cpu]', or 'cellstorm[gpu]' on a machine with an NVIDIA GPU"
+    how = "in the clone: pip install '.[cpu]', or '.[gpu]' on a machine with an NVIDIA GPU"
     if importlib.util.find_spec("onnxruntime") is None:
         yield Finding("inference", False, True, "no ONNX Runtime", how)
         return
@@ -90,7 +90,7 @@ def _inference(settings: Settings) -> Iterator[Finding]:
     detail = f"ONNX Runtime {onnxruntime.__version__}: {', '.join(providers)}"
     yield Finding("inference", "CPUExecutionProvider" in providers, True, detail, how)
     cuda = "CUDAExecutionProvider" in providers
-    how = "pip uninstall onnxruntime, then pip install 'cellstorm[gpu]'; or set CELLSTORM_PROVIDER=cpu"
+    how = "needed with CELLSTORM_PROVIDER=cuda alone: pip uninstall onnxruntime, then pip install '.[gpu]' in the clone"
     yield Finding("CUDA", cuda, settings.provider == "cuda", "there" if cuda else "not there", how)
 
 
@@ -133,7 +133,7 @@ def _redis(settings: Settings) -> Finding:
 def _page(settings: Settings) -> Finding:
     how = "make setup builds it; recordings can be reconstructed without"
     if importlib.util.find_spec("fastapi") is None:
-        return Finding("page", False, False, "no gateway here", "pip install 'cellstorm[server]'")
+        return Finding("page", False, False, "no gateway here", "in the clone: pip install '.[server]'")
     from cellstorm_server.page import page_folder
 
     found = page_folder(settings)
@@ -142,7 +142,7 @@ def _page(settings: Settings) -> Finding:
 
 def _https(settings: Settings) -> Finding:
     if importlib.util.find_spec("fastapi") is None:
-        return Finding("HTTPS for phones", False, False, "no gateway here", "pip install 'cellstorm[server]'")
+        return Finding("HTTPS for phones", False, False, "no gateway here", "in the clone: pip install '.[server]'")
     from cellstorm_server.addresses import lan_address
     from cellstorm_server.tls import check_settings
 

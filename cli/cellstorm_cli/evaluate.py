@@ -54,7 +54,7 @@ def evaluate(
     out: Annotated[Path, typer.Option("--out", help="Folder for tables and figures.")],
     model: Annotated[
         list[str] | None,
-        typer.Option("--model", metavar="NAME", help="Generator; may be named again. [default: default]"),
+        typer.Option("--model", metavar="NAME", help="Generator; default where none is named; may be named again."),
     ] = None,
     bench: Annotated[
         Path | None, typer.Option(help="Folder of NAME.mp4 with NAME.csv, or p500_crf23.mp4 with p500.csv.")
@@ -308,7 +308,7 @@ def _processor() -> str:
 
 def _needs_training_extra() -> None:
     if any(importlib.util.find_spec(needed) is None for needed in ("matplotlib", "onnx")):
-        raise RuntimeUnavailable("evaluation draws figures and reads graphs: pip install 'cellstorm[cpu,train]'")
+        raise RuntimeUnavailable("evaluation draws figures and reads graphs: pip install '.[cpu,train]' in the clone")
 
 
 def _tell(evaluation: Evaluation, files: Sequence[Path], *, json: bool) -> None:

@@ -27,28 +27,37 @@ def train(
     ] = "default",
     minutes: Annotated[
         float | None,
-        typer.Option(min=0.01, help="Processor minutes, of all processes together; on a GPU by the clock; 38."),
+        typer.Option(
+            min=0.01, help="Processor minutes, of all processes together; on a GPU by the clock; 38 where not given."
+        ),
     ] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="In place of minutes; repeatable to the bit.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Same seed and steps, same generator.")] = 2,
     threads: Annotated[int, typer.Option(min=1, help="Of the network; clips are made in processes besides.")] = 1,
     channels: Annotated[
-        int | None, typer.Option(min=4, max=128, help="Of the default's first level: its width; 16.")
+        int | None, typer.Option(min=4, max=128, help="Of the default's first level: its width; 16 where not given.")
     ] = None,
     context: Annotated[
-        int | None, typer.Option(min=1, max=33, help="Frames that the default sees at a time; odd; 3.")
+        int | None,
+        typer.Option(min=1, max=33, help="Frames that the default sees at a time, an odd number; 3 where not given."),
     ] = None,
     start_from: Annotated[
         Path | None,
         typer.Option(help="Checkpoint (best.pt) of a network as large, or smaller, to begin with; a new schedule."),
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-6, max=0.1, help="Highest; 0.003, or 0.001 with --start-from.")
+        float | None, typer.Option(min=1e-6, max=0.1, help="Highest; 0.003 where not given, 0.001 with --start-from.")
     ] = None,
-    batch: Annotated[int | None, typer.Option(min=1, help="Windows of a step; 32, of pix2pix and enhance 4.")] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Windows of a step; 32 where not given, of pix2pix and enhance 4.")
+    ] = None,
     side: Annotated[
         int | None,
-        typer.Option(min=16, max=96, help="Of a window, camera pixels; 64. A multiple of 16, of enhance 32 at least."),
+        typer.Option(
+            min=16,
+            max=96,
+            help="Of a window, camera pixels; 64 where not given. A multiple of 16, of enhance 32 at least.",
+        ),
     ] = None,
     processes: Annotated[int, typer.Option(min=1, help="That make clips.")] = 1,
     from_acquisition: Annotated[
@@ -193,4 +202,4 @@ def _needs_torch() -> None:
     try:
         import torch  # noqa: F401  # whether it is there is the question
     except ImportError as error:
-        raise RuntimeUnavailable("training and export need torch: pip install 'cellstorm[train]'") from error
+        raise RuntimeUnavailable("training and export need torch: pip install '.[train]' in the clone") from error

@@ -18,9 +18,7 @@ Roi = Annotated[
     str | None,
     typer.Option("--roi", metavar="X,Y,W,H", help="Region of interest; else the centred 512x512 or a smaller frame."),
 ]
-Frames = Annotated[
-    str | None, typer.Option("--frames", metavar="A:B", help="Localize in frames A to B-1 only, counted from 0.")
-]
+Frames = Annotated[str | None, typer.Option("--frames", metavar="A:B", help="Frames A to B-1 only, counted from 0.")]
 CameraOption = Annotated[
     str | None,
     typer.Option(

@@ -59,7 +59,7 @@ def reconstruct(
     ] = None,
     pixel_size: Annotated[
         float | None,
-        typer.Option("--pixel-size", metavar="NM", help="Camera pixel in the sample plane. [default: 100]"),
+        typer.Option("--pixel-size", metavar="NM", help="Camera pixel in the sample plane; 100 where it is not given."),
     ] = None,
     model: options.Model = None,
     roi: options.Roi = None,

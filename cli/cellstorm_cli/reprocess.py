@@ -8,7 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
-from cellstorm.acquisitions import Acquisition, State
+from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD, Acquisition, State
 from cellstorm.comparison import CommonComparison
 from cellstorm.errors import InvalidVideo
 from cellstorm.results.folder import check_folder
@@ -25,9 +25,11 @@ def reprocess(
     out: Annotated[Path | None, typer.Option("--out", help="Folder for the new results.")] = None,
     token: options.Token = None,
     model: options.Model = None,
-    roi: options.Roi = None,
+    roi: Annotated[str | None, typer.Option("--roi", metavar="X,Y,W,H", help="Region of interest.")] = None,
     frames: options.Frames = None,
-    threshold: options.Threshold = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=LEAST_THRESHOLD, max=MOST_THRESHOLD, help="Of the probability.")
+    ] = None,
     camera: options.CameraOption = None,
     name: options.Name = None,
     json: options.Json = False,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import ssl
 import subprocess
 import sys
@@ -57,6 +58,22 @@ def test_every_variable_is_a_setting(document: dict[str, Any]) -> None:
     known = {f"CELLSTORM_{name.upper()}" for name in Settings.model_fields}
     given = {name for name in document["services"] for name in document["services"][name].get("environment", {})}
     assert given - {"REDISCLI_AUTH"} <= known
+
+
+def test_every_setting_of_a_gateway_can_be_given(document: dict[str, Any]) -> None:
+    of_workers_and_checkouts = {"CELLSTORM_PROVIDER", "CELLSTORM_THREADS", "CELLSTORM_ZOO", "CELLSTORM_PAGE"}
+    settings = {f"CELLSTORM_{name.upper()}" for name in Settings.model_fields}
+    assert settings - of_workers_and_checkouts == document["services"]["gateway"]["environment"].keys()
+
+
+def test_the_example_names_every_variable_and_what_holds_without_it() -> None:
+    example = (CHECKOUT / ".env.example").read_text()
+    told = dict(re.findall(r"^#? ?(\w+)=(\S*)", example, re.MULTILINE))
+    compose = (CHECKOUT / "docker-compose.yml").read_text()
+    assert told.keys() - {"COMPOSE_PROFILES"} == set(re.findall(r"\$\{(\w+)", compose))
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.default, int | float) and (value := told.get(f"CELLSTORM_{name.upper()}")):
+            assert float(value) == field.default, name
 
 
 @pytest.mark.parametrize("name", ["redis", "gateway", "worker", "worker-gpu"])

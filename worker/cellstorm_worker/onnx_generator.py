@@ -137,7 +137,7 @@ def check_provider(provider: Provider) -> None:
 def _no_cuda() -> str:
     return (
         "CUDA was asked for and is not there: it needs an NVIDIA GPU with its driver, and "
-        "pip uninstall onnxruntime, then pip install 'cellstorm[gpu]'; or set CELLSTORM_PROVIDER=cpu"
+        "pip uninstall onnxruntime, then pip install '.[gpu]' in the clone; or set CELLSTORM_PROVIDER=cpu"
     )
 
 

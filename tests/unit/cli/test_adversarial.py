@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install 'cellstorm[train]'")
+torch = pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
 
 from cellstorm.errors import InvalidSetting  # noqa: E402  # after the check for what it needs
 from cellstorm_cli import models  # noqa: E402

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install 'cellstorm[train]'")
+torch = pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
 
 from torch import Tensor  # noqa: E402  # after the check for what it needs
 

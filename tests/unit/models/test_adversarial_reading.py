@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-pytest.importorskip("torch", reason="training needs torch: pip install 'cellstorm[train]'")
+pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
 
 from cellstorm.localizations import LOCALIZATION, Localizations  # after the check for what it needs
 from cellstorm.scoring import TRUTH, Truth

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="training needs torch: pip install 'cellstorm[train]'")
-pytest.importorskip("bioimageio.spec", reason="export needs bioimageio.spec: pip install 'cellstorm[train]'")
+torch = pytest.importorskip("torch", reason="training needs torch: pip install '.[train]'")
+pytest.importorskip("bioimageio.spec", reason="export needs bioimageio.spec: pip install '.[train]'")
 
 from cellstorm import zoo  # noqa: E402  # after the checks for what it needs
 from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-pytest.importorskip("onnx", reason="evaluation needs onnx: pip install 'cellstorm[train]'")
-pytest.importorskip("matplotlib", reason="evaluation needs matplotlib: pip install 'cellstorm[train]'")
+pytest.importorskip("onnx", reason="evaluation needs onnx: pip install '.[train]'")
+pytest.importorskip("matplotlib", reason="evaluation needs matplotlib: pip install '.[train]'")
 
 import onnx  # after the checks for what it needs
 from onnx import TensorProto, helper

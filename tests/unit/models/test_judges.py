@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit
 
-torch = pytest.importorskip("torch", reason="judges are fitted with torch: pip install 'cellstorm[train]'")
+torch = pytest.importorskip("torch", reason="judges are fitted with torch: pip install '.[train]'")
 
 from cellstorm.camera import DEFAULT_CAMERA  # noqa: E402  # after the check for torch
 from cellstorm.generator import EMITTER_CHANNELS  # noqa: E402

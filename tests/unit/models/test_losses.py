@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="the loss needs torch: pip install 'cellstorm[train]'")
+torch = pytest.importorskip("torch", reason="the loss needs torch: pip install '.[train]'")
 
 from cellstorm_models.clips import WindowBatch  # noqa: E402  # after the check for torch
 from cellstorm_models.losses import Losses, emitter_losses, to_targets  # noqa: E402

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-torch = pytest.importorskip("torch", reason="the network needs torch: pip install 'cellstorm[train]'")
+torch = pytest.importorskip("torch", reason="the network needs torch: pip install '.[train]'")
 
 from cellstorm.generator import EMITTER_CHANNELS  # noqa: E402  # after the check for torch
 from cellstorm_models.networks import SIZE_MULTIPLE, EmitterNet  # noqa: E402

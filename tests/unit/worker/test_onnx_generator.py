@@ -52,7 +52,7 @@ def test_the_number_of_threads_changes_no_bit(spec: GeneratorSpec, weights: byte
 
 @needs_no_cuda
 def test_asked_for_cuda_where_there_is_none_it_refuses(spec: GeneratorSpec, weights: bytes) -> None:
-    with pytest.raises(RuntimeUnavailable, match=r"cellstorm\[gpu\]"):
+    with pytest.raises(RuntimeUnavailable, match=r"'\.\[gpu\]'"):
         OnnxGenerator(spec, weights, provider="cuda")
 
 
