@@ -15,12 +15,19 @@ from cellstorm.acquisitions import STORED
 from cellstorm.analysis.selection import Selection
 from cellstorm.comparison import Part, check_comparable, compare_parts, draw_both
 from cellstorm.errors import InvalidInput, InvalidSetting
-from cellstorm.reconstruction import MAX_OUTPUT_PIXELS, Method, Reconstruction, default_output_pixel_nm
+from cellstorm.reconstruction import (
+    MAX_OUTPUT_PIXELS,
+    Method,
+    Reconstruction,
+    default_output_pixel_nm,
+    fitting_output_pixel_nm,
+)
 from cellstorm.rendering import DEFAULT_PERCENTILE, Colormap, annotated_png, difference_png
 from cellstorm.results import images, omezarr
 from cellstorm.results.folder import FOLDER_NAMES, REPORT, TABLE_HDF5
 from cellstorm.results.formats import SUFFIXES, TableFile, TableFormat, cropped, write_table
 from cellstorm.results.images import Depth
+from cellstorm.results.picasso import TableInfo
 from cellstorm.results.report import Report
 from cellstorm.results.tables import read_table
 from cellstorm.roi import RegionOfInterest
@@ -90,7 +97,7 @@ def render(
     if crop:
         drawn, corner_nm = cropped(drawn)
     rows, info = drawn.localizations, drawn.info
-    output_nm = pixel_nm or default_output_pixel_nm(info.pixel_size_nm)
+    output_nm = pixel_nm or _usual_pixel_nm(info, whole_in_memory=out.suffix == ".png")
     scene = Scene(rows, info.width_px, info.height_px, info.pixel_size_nm, method)
     if out.suffix == ".png":
         scene.grid(output_nm).check_fits(MAX_OUTPUT_PIXELS)
@@ -103,6 +110,12 @@ def render(
         images.write_reconstruction(out, scene.levels(output_nm), notes, depth=depth)
     grid = scene.grid(output_nm)
     typer.echo(f"{len(rows)} localizations on {grid.width}x{grid.height} pixels of {output_nm:g} nm in {out}")
+
+
+def _usual_pixel_nm(info: TableInfo, *, whole_in_memory: bool) -> float:
+    if whole_in_memory:
+        return fitting_output_pixel_nm(info.width_px, info.height_px, info.pixel_size_nm)
+    return default_output_pixel_nm(info.pixel_size_nm)
 
 
 def convert(

@@ -17,7 +17,7 @@ from cellstorm.acquisitions import FrameRange, FramesSetting, RoiSetting
 from cellstorm.analysis.resolution import ring_correlation
 from cellstorm.errors import InvalidSetting
 from cellstorm.localizations import Localizations
-from cellstorm.reconstruction import Reconstruction, default_output_pixel_nm
+from cellstorm.reconstruction import Reconstruction, fitting_output_pixel_nm
 from cellstorm.roi import LEAST_SIDE, RegionOfInterest
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM, matches
 
@@ -165,7 +165,7 @@ def compare(first: Localizations, second: Localizations, tolerance_nm: float = D
 def draw_both(first: Part, second: Part, pixel_size_nm: float) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """All of both on the same output pixels, of the rectangle that holds both regions."""
     hull = _hull(first.roi, second.roi)
-    output_nm = default_output_pixel_nm(pixel_size_nm)
+    output_nm = fitting_output_pixel_nm(hull.width, hull.height, pixel_size_nm)
     images = (
         Reconstruction(hull.width, hull.height, pixel_size_nm, output_nm).add(_moved(part, hull, pixel_size_nm)).image
         for part in (first, second)

@@ -39,6 +39,14 @@ def default_output_pixel_nm(pixel_size_nm: float) -> float:
     return min(20.0, pixel_size_nm / 5)
 
 
+def fitting_output_pixel_nm(width_px: int, height_px: int, pixel_size_nm: float) -> float:
+    """`default_output_pixel_nm`, or larger where an image of that many camera pixels would not fit in memory otherwise."""
+    output_pixel_nm = default_output_pixel_nm(pixel_size_nm)
+    while (grid := Grid(width_px, height_px, pixel_size_nm, output_pixel_nm)).pixels > MAX_OUTPUT_PIXELS:
+        output_pixel_nm = grid.coarser_nm(MAX_OUTPUT_PIXELS)
+    return output_pixel_nm
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """A rectangle of an image, in its output pixels; it may reach beyond the image."""
@@ -93,6 +101,15 @@ class Grid:
     def height(self) -> int:
         return _whole_pixels(self.height_px * self.scale)
 
+    @property
+    def pixels(self) -> int:
+        """In all."""
+        return self.width * self.height
+
+    def coarser_nm(self, max_pixels: int) -> float:
+        """Side of an output pixel with which the image has about so many, rather fewer."""
+        return 1.01 * self.output_pixel_nm * math.sqrt(self.pixels / max_pixels)
+
     def check_fits(self, max_pixels: int) -> None:
         """Nothing.
 
@@ -101,11 +118,10 @@ class Grid:
         InvalidSetting
             If the image has more pixels than these.
         """
-        if self.width * self.height > max_pixels:
-            enough_nm = 1.01 * self.output_pixel_nm * math.sqrt(self.width * self.height / max_pixels)
+        if self.pixels > max_pixels:
             raise InvalidSetting(
                 f"an image of {self.width}x{self.height} pixels of {self.output_pixel_nm:g} nm is too large; "
-                f"choose larger pixels, at least {enough_nm:.3g} nm"
+                f"choose larger pixels, at least {self.coarser_nm(max_pixels):.3g} nm"
             )
 
     def positions(self, localizations: Localizations) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

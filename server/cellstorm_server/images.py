@@ -14,7 +14,7 @@ from cellstorm.acquisitions import Acquisition
 from cellstorm.analysis.selection import Selection
 from cellstorm.errors import InvalidSetting, ResultNotReady
 from cellstorm.maps import in_counts
-from cellstorm.reconstruction import MAX_OUTPUT_PIXELS, Method, Window, default_output_pixel_nm
+from cellstorm.reconstruction import MAX_OUTPUT_PIXELS, Method, Window, default_output_pixel_nm, fitting_output_pixel_nm
 from cellstorm.rendering import DEFAULT_PERCENTILE, Colormap, annotated_png, reconstruction_png, widefield_png
 from cellstorm.results import images, omezarr
 from cellstorm.results.extras import RECONSTRUCTION_OZX
@@ -241,7 +241,7 @@ async def _image(services: Services, follower: Follower, look: Drawing) -> tuple
     if look.render == "maps":
         return await _maps(services, view, look)
     method = look.render
-    usual_nm = default_output_pixel_nm(view.acquisition.settings.pixel_size_nm)
+    usual_nm = _usual_pixel_nm(view.acquisition)
     pixel_nm = look.pixel_nm or usual_nm
     if look.is_all:
         # Coarser ones are thumbnails and the tiles of a wall, asked for again and again; finer ones are large.
@@ -257,6 +257,14 @@ async def _image(services: Services, follower: Follower, look: Drawing) -> tuple
     return await asyncio.to_thread(draw), pixel_nm
 
 
+def _usual_pixel_nm(acquisition: Acquisition) -> float:
+    """Of an image that nobody asked a pixel for; all of it is in memory at once."""
+    roi, pixel_size_nm = acquisition.roi, acquisition.settings.pixel_size_nm
+    if roi is None:
+        return default_output_pixel_nm(pixel_size_nm)
+    return fitting_output_pixel_nm(roi.width, roi.height, pixel_size_nm)
+
+
 async def _levels(services: Services, follower: Follower, look: Drawing) -> tuple[list[Level], dict[str, str]]:
     """The image in as many levels as it needs, drawn while they are written where it is too large for memory; and notes."""
     view = follower.view()
@@ -266,7 +274,7 @@ async def _levels(services: Services, follower: Follower, look: Drawing) -> tupl
         selected = await asyncio.to_thread(services.selected.of, view, look)
         scene = selected.scene(look.render)
         grid = scene.grid(pixel_nm)
-        if grid.width * grid.height > MAX_OUTPUT_PIXELS:
+        if grid.pixels > MAX_OUTPUT_PIXELS:
             return scene.levels(pixel_nm), notes
     image, pixel_nm = await _image(services, follower, look)
     return array_levels(image, pixel_nm), notes

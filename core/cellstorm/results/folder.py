@@ -26,7 +26,7 @@ from cellstorm.analysis.recording import RecordingQuality
 from cellstorm.errors import CellstormError, InvalidSetting, StorageFull
 from cellstorm.localizations import Localizations
 from cellstorm.maps import in_counts
-from cellstorm.reconstruction import Method, Reconstruction, Snapshot, default_output_pixel_nm
+from cellstorm.reconstruction import Method, Reconstruction, Snapshot, fitting_output_pixel_nm
 from cellstorm.rendering import annotated_png, widefield_png
 from cellstorm.results import html, images, picasso, smlm, thunderstorm
 from cellstorm.results.extras import EXTRA_NAMES, Extra, Material, write_extras
@@ -98,7 +98,7 @@ class Results:
     provenance
         Where they come from.
     output_pixel_nm
-        Of the reconstruction; None for `default_output_pixel_nm`.
+        Of the reconstruction; None for `fitting_output_pixel_nm`.
     method
         How the reconstruction is drawn.
     extras
@@ -271,7 +271,7 @@ def _reconstruct(localizations: Localizations, results: Results) -> Snapshot:
     pixel_size_nm = results.provenance.pixel_size_nm
     output_pixel_nm = results.output_pixel_nm
     if output_pixel_nm is None:
-        output_pixel_nm = default_output_pixel_nm(pixel_size_nm)
+        output_pixel_nm = fitting_output_pixel_nm(width_px, height_px, pixel_size_nm)
     reconstruction = Reconstruction(width_px, height_px, pixel_size_nm, output_pixel_nm, results.method)
     return reconstruction.add(localizations).snapshot()
 

@@ -6,7 +6,14 @@ from numpy.typing import NDArray
 
 from cellstorm.errors import InvalidSetting
 from cellstorm.localizations import LOCALIZATION, Localizations
-from cellstorm.reconstruction import MAX_OUTPUT_PIXELS, Method, Reconstruction, default_output_pixel_nm
+from cellstorm.reconstruction import (
+    MAX_OUTPUT_PIXELS,
+    Grid,
+    Method,
+    Reconstruction,
+    default_output_pixel_nm,
+    fitting_output_pixel_nm,
+)
 from tests.fakes import star_localizations
 
 
@@ -142,6 +149,24 @@ def test_the_default_output_pixel_is_20_nm_or_a_fifth_of_a_small_camera_pixel(
     pixel_size_nm: float, output_pixel_nm: float
 ) -> None:
     assert default_output_pixel_nm(pixel_size_nm) == output_pixel_nm
+
+
+@pytest.mark.parametrize(
+    ("width_px", "height_px", "pixel_size_nm"),
+    [(2048, 2048, 100), (512, 512, 400), (4096, 8, 10_000), (8192, 6144, 65)],
+)
+def test_of_a_large_field_output_pixels_are_as_large_as_memory_asks(
+    width_px: int, height_px: int, pixel_size_nm: float
+) -> None:
+    output_pixel_nm = fitting_output_pixel_nm(width_px, height_px, pixel_size_nm)
+    assert output_pixel_nm > default_output_pixel_nm(pixel_size_nm)
+    assert (
+        0.9 * MAX_OUTPUT_PIXELS < Grid(width_px, height_px, pixel_size_nm, output_pixel_nm).pixels <= MAX_OUTPUT_PIXELS
+    )
+
+
+def test_of_a_usual_field_output_pixels_are_the_default_ones() -> None:
+    assert fitting_output_pixel_nm(1024, 1024, 100) == default_output_pixel_nm(100)
 
 
 def test_rounding_does_not_add_a_pixel() -> None:

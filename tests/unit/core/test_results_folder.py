@@ -15,6 +15,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from cellstorm import reconstruction
 from cellstorm.errors import InvalidSetting, StorageFull
 from cellstorm.localizations import empty
 from cellstorm.results import picasso, smlm
@@ -164,6 +165,18 @@ def test_a_full_disk_leaves_older_results_as_they_were(tmp_path: Path) -> None:
     with files_no_larger_than(10_000), pytest.raises(StorageFull):
         write_results(out, results(1000))
     assert {path.name: path.read_bytes() for path in out.iterdir()} == before
+
+
+def test_a_field_that_is_too_large_for_fine_pixels_is_drawn_with_larger_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        reconstruction, "MAX_OUTPUT_PIXELS", 100 * 100
+    )  # 2048x2048 camera pixels would do, and take long
+    write_results(tmp_path / "out", results())
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert 64 < report["reconstruction"]["output_pixel_nm"] < 70
+    assert len(picasso.read(tmp_path / "out" / "localizations.hdf5")[0]) == 500
 
 
 def test_a_mistake_in_the_settings_leaves_nothing_behind(tmp_path: Path) -> None:
