@@ -2,7 +2,8 @@
 
 On joining: `Opening`, a binary snapshot of the first rows, the others in binary deltas, `Progress`. Then binary deltas,
 each followed by `Progress`, until `Closing`. Rows come in one order for all viewers, and no message holds more than
-PART_ROWS of them: whoever is slow is behind, and misses nothing but progress that is out of date. A WebSocket sends all of
+PART_ROWS of them: whoever is slow is behind, and misses nothing but progress that is out of date. Where Redis lost what viewers
+had seen, and it was made anew, another snapshot replaces all. A WebSocket sends all of
 it; an HTTP answer what comes up to the first `Progress`, as one body (`framed`).
 
 A binary message is a header of 32 bytes, then its columns one after another (WIRE_COLUMNS); all little-endian:
@@ -14,7 +15,7 @@ A binary message is a header of 32 bytes, then its columns one after another (WI
            16  uint32   1 + highest frame index processed so far
            20  uint32   place of the first row among all rows; rows before a snapshot's first were not asked for
            24  uint32   rows that there are by now, sent or yet to be sent
-           28  uint32   history: which order the places count in; whoever comes back with it goes on where it was
+           28  uint32   history: which commits hold the rows up to this message's end; whoever comes back with it goes on there
 """
 
 from __future__ import annotations

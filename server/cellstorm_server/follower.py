@@ -168,16 +168,21 @@ class Follower:
         store = self._sources.store
         acquisition = store.get(self._id)
         event = store.last_event(self._id)
-        commits = known.commits if known is not None else ()
-        batch = store.commits_after(self._id, commits[-1].position if commits else "0", limit=_BATCH_COMMITS)
-        if acquisition.state is State.FINISHED and acquisition.localizations and not commits and not batch:
+        known = known or View(acquisition, (), event)
+        batch = store.commits_after(self._id, known.position, limit=_BATCH_COMMITS)
+        if known.has_chunk_of(batch):
+            log.warning("commits were lost and made anew: all are read again", acquisition=self._id)
+            known = View(acquisition, (), event, renewals=known.renewals + 1)
+            batch = store.commits_after(self._id, known.position, limit=_BATCH_COMMITS)
+        if acquisition.state is State.FINISHED and acquisition.localizations and not known.commits and not batch:
             batch = [self._sources.archived(acquisition)]
-        rows = (0 if known is None else known.rows) + sum(len(commit.table) for commit in batch)
-        return View(acquisition, (*commits, *batch), event, rows), len(batch) == _BATCH_COMMITS
+        rows = known.rows + sum(len(commit.table) for commit in batch)
+        view = View(acquisition, (*known.commits, *batch), event, rows, known.renewals)
+        return view, len(batch) == _BATCH_COMMITS
 
     def _tell(self, known: View | None, new: View) -> None:
         now = time.monotonic()
-        has_more = known is None or new.rows > known.rows
+        has_more = known is None or new.rows > known.rows or new.beginning != known.beginning
         lag_matters = new.acquisition.lag_s is not None and now - self._told_at > _TELL_LAG_S
         if not (has_more or lag_matters or _without_clocks(self._newest_told()) != _without_clocks(new.acquisition)):
             return

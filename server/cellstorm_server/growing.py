@@ -41,7 +41,7 @@ class GrowingImages:
 
     def __init__(self, max_bytes: int = _MAX_BYTES) -> None:
         self._max_bytes = max_bytes
-        self._kept: OrderedDict[tuple[str, int, Method, float], GrowingImage] = OrderedDict()
+        self._kept: OrderedDict[tuple[str, tuple[str, int], Method, float], GrowingImage] = OrderedDict()
 
     @property
     def nbytes(self) -> int:
@@ -58,7 +58,7 @@ class GrowingImages:
         InvalidSetting
             If the image would be too large.
         """
-        key = (view.acquisition.id, view.history, method, output_pixel_nm)
+        key = (view.acquisition.id, view.beginning, method, output_pixel_nm)
         image = self._kept.pop(key, None) or GrowingImage(blank_image(view, method, output_pixel_nm))
         if view.commits:  # before, there is no telling what will grow
             self._kept[key] = image

@@ -31,11 +31,11 @@ _STORE_AWAY_S: Final = 1.0
 
 
 def _wish(
-    history: Annotated[int, Query(ge=0, description="Which order of rows is known already.")] = 0,
-    rows: Annotated[int, Query(ge=0, description="How many rows of it are there already.")] = 0,
+    history: Annotated[int, Query(ge=0, description="Of the last message that is known already.")] = 0,
+    rows: Annotated[int, Query(ge=0, description="How many rows are known already.")] = 0,
     newest: Annotated[int | None, Query(gt=0, description="Of the rows that there are, at most so many.")] = None,
 ) -> Wish:
-    """Whoever comes back tells the `history` and how many `rows` it has of it, and is sent what follows them. Whoever
+    """Whoever comes back tells how many `rows` it has and the `history` of the last message, and is sent what follows them. Whoever
     cannot hold everything asks for the `newest` rows.
     """
     return Wish(history, rows, newest)

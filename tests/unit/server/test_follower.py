@@ -12,7 +12,7 @@ import pytest
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings
 from cellstorm.errors import AcquisitionNotFound, Busy, ResultNotReady
 from cellstorm.localizations import Localizations, concatenate
-from cellstorm.messages import DELTA, BinaryMessage, as_sent
+from cellstorm.messages import DELTA, SNAPSHOT, BinaryMessage, as_sent
 from cellstorm.reconstruction import Reconstruction
 from cellstorm.store import Commit, Store
 from cellstorm_server import follower as module
@@ -119,6 +119,28 @@ def test_the_kept_image_equals_one_drawn_at_once(store: Store, acquisition_id: s
         whole = Reconstruction(64, 64, 100.0, 20.0).add(concatenate(tables)).snapshot()
         np.testing.assert_allclose(grown.image, whole.image, atol=1e-5)
         assert grown.localizations == 150
+
+    followed(store, check)
+
+
+def test_commits_that_redis_lost_are_seen_once_when_they_were_made_anew(store: Store, acquisition_id: str) -> None:
+    async def check(followers: Followers) -> None:
+        follower = followers.of(acquisition_id)
+        first, lost = star_localizations(50, seed=1), star_localizations(30, seed=2)
+        commit_chunk(store, acquisition_id, first)
+        older = {key: store.redis.dump(key) or b"" for key in store.redis.scan_iter()}
+        commit_chunk(store, acquisition_id, lost)
+        async with follower.watch() as (_, messages):
+            assert len((await next_rows(messages)).table) == 80
+            await follower.snapshot("gaussian", 20.0, keep=True)
+            for key, value in older.items():
+                store.redis.restore(key, 0, value, replace=True)
+            await asyncio.to_thread(commit_chunk, store, acquisition_id, lost)
+            again = await next_rows(messages)
+        assert (again.kind, again.first_row) == (SNAPSHOT, 0)
+        np.testing.assert_array_equal(again.table, as_sent(concatenate([first, lost])))
+        assert (await follower.snapshot("gaussian", 20.0, keep=True)).localizations == 80
+        np.testing.assert_array_equal(follower.view().table(), store.localizations(acquisition_id))
 
     followed(store, check)
 

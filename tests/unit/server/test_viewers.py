@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,7 +136,7 @@ def test_viewers_at_the_same_place_share_one_message() -> None:
 def test_whoever_comes_back_goes_on_where_it_was() -> None:
     async def scenario() -> None:
         acquired = Acquired(4)
-        history = acquired.view().history
+        history = Parts().history(acquired.view(), 12)
         part = await binary(stream(Viewer(Wish(history=history, rows=12)), acquired))
         assert (part.kind, part.first_row, len(part.table)) == (DELTA, 12, 8)
         np.testing.assert_array_equal(part.table[3:], as_sent(acquired.commits[3].table))
@@ -146,9 +147,43 @@ def test_whoever_comes_back_goes_on_where_it_was() -> None:
 def test_rows_of_another_order_are_of_no_use_to_whoever_comes_back() -> None:
     async def scenario() -> None:
         acquired = Acquired(4)
-        for wish in (Wish(history=1, rows=12), Wish(history=acquired.view().history, rows=21)):
+        for wish in (Wish(history=1, rows=12), Wish(history=Parts().history(acquired.view(), 20), rows=21)):
             part = await binary(stream(Viewer(wish), acquired))
             assert (part.kind, part.first_row) == (SNAPSHOT, 0)
+
+    asyncio.run(scenario())
+
+
+def test_whether_it_has_these_rows_is_seen_when_they_have_been_read() -> None:
+    async def scenario() -> None:
+        acquired = Acquired(4)
+        history = Parts().history(acquired.view(), 20)
+        acquired.grow_to(2, waiting=3)
+        viewer = Viewer(Wish(history=history, rows=20))
+        first = asyncio.ensure_future(binary(stream(viewer, acquired)))
+        await asyncio.sleep(0.01)
+        assert not first.done()
+        acquired.grow_to(5)
+        viewer.wake()
+        assert ((part := await first).kind, part.first_row, len(part.table)) == (DELTA, 20, ROWS)
+
+    asyncio.run(scenario())
+
+
+def test_where_commits_were_lost_and_made_anew_a_snapshot_replaces_what_was_sent() -> None:
+    async def scenario() -> None:
+        acquired = Acquired(3)
+        viewer, parts = Viewer(Wish()), Parts()
+        messages = stream(viewer, acquired, parts)
+        assert (await binary(messages)).kind == SNAPSHOT
+        assert await text(messages) == "progress"
+        first, lost, other = acquired.commits
+        acquired.commits = (first, replace(other, position="17-8"), replace(lost, position="17-9"))
+        viewer.wake()
+        again = await binary(messages)
+        assert (again.kind, again.first_row) == (SNAPSHOT, 0)
+        whole = concatenate(commit.table for commit in acquired.commits)
+        np.testing.assert_array_equal(again.table, as_sent(whole))
 
     asyncio.run(scenario())
 
