@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ValidationError
 
+from cellstorm.acquisitions import State
 from cellstorm.batches import NewBatch
 from cellstorm.errors import InvalidInput, InvalidSetting, WrongState
 from cellstorm.sources.members import folder_members
@@ -163,7 +164,10 @@ class Sending:
         except _StoppedError:
             return
         except (InvalidInput, WrongState) as error:
-            file.state, file.error = "refused", str(error)
+            if _has_arrived(client, file):
+                file.state = "sent"
+            else:
+                file.state, file.error = "refused", str(error)
         self._save()
 
     def _known(self, fresh: _Notes) -> _Notes | None:
@@ -192,6 +196,18 @@ class Sending:
 
 class _StoppedError(Exception):
     """Somebody has called `stop`."""
+
+
+def _has_arrived(client: Client, file: FileState) -> bool:
+    """Whether it was sent, though nobody here heard of it.
+
+    The server forgets an upload an hour after its last byte, and then refuses another one for the same acquisition. One that
+    waits again has lost its file, as in a gateway that was killed; of one that was cancelled it was removed.
+    """
+    if file.location is None:  # none of its bytes can have gone anywhere
+        return False
+    acquisition = client.get(file.acquisition_id)
+    return acquisition.video_from == "file" and acquisition.state not in (State.WAITING, State.CANCELLED)
 
 
 def _until_done(sending: Sequence[Future[None]]) -> None:

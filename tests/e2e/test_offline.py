@@ -12,6 +12,15 @@ from tests.e2e.browsers import Complaints, admin, join, wait_until
 NETWORK = "net::ERR_INTERNET_DISCONNECTED"
 """What Chromium itself says of every request while it is cut off."""
 
+DEAF = """
+    const open = XMLHttpRequest.prototype.open;
+    XMLHttpRequest.prototype.open = function (method, ...more) {
+      if (method === "PATCH") Object.defineProperty(this, "onload", { set: () => undefined });
+      return open.call(this, method, ...more);
+    };
+"""
+"""So that a page never hears that its bytes arrived."""
+
 
 def open_without_network(phone: BrowserContext, service: LocalService) -> Page:
     """The recordings' place from what the browser has kept of the page."""
@@ -65,6 +74,30 @@ def test_a_recording_made_without_a_network_becomes_an_acquisition_when_the_serv
     assert told["crop_side"] == over["frame_width"]
     assert told["frames"]["sent"] > 20
     assert [text for each in complaints for text in each.texts if NETWORK not in text] == []
+
+
+def test_an_upload_that_arrived_unheard_is_done_also_when_the_server_has_forgotten_it(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = phone.new_page()
+    page.add_init_script(DEAF)
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/recordings")
+    record(page)
+    page.get_by_role("link", name="Show recordings").tap()
+    with page.expect_request(lambda request: request.method == "PATCH") as last:
+        page.get_by_role("button", name="Upload", exact=True).tap()
+    upload = last.value.url
+    with admin(page_service) as client:
+        acquisition_id = client.get(upload).raise_for_status().json()["acquisition_id"]
+        wait_until(page_service, acquisition_id, lambda acquisition: acquisition["video_from"] == "file")
+        page.close()
+        client.delete(upload, headers={"Tus-Resumable": "1.0.0"}).raise_for_status()  # as after an hour
+
+    page = phone.new_page()
+    page.goto(f"{page_service.url}/#/recordings")
+    page.get_by_role("button", name="Go on uploading").tap()
+    expect(page.get_by_role("link", name="Open the result")).to_be_visible(timeout=10_000)
 
 
 def test_a_recording_goes_on_until_its_place_is_left_and_is_kept(

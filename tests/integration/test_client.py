@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import numpy as np
 import pytest
 
-from cellstorm.acquisitions import State
+from cellstorm.acquisitions import Acquisition, State
 from cellstorm.batches import NewBatch
 from cellstorm.errors import InvalidSetting, InvalidVideo, NotAllowed, WrongState
 from cellstorm_client import Client, Sending
@@ -50,6 +51,17 @@ class _Half(httpx.SyncByteStream):
         for piece in self._whole:
             yield piece[: len(piece) // 2]
             raise httpx.WriteError("the connection broke")
+
+
+class Unheard(Client):
+    """Of a process that ends between its last byte and noting it."""
+
+    def with_token(self, token: str) -> Client:
+        return Unheard(self.server, token)
+
+    def upload(self, *args: Any, **kwargs: Any) -> Acquisition:  # noqa: ANN401  # handed on as they come
+        super().upload(*args, **kwargs)
+        raise KeyboardInterrupt
 
 
 @pytest.fixture
@@ -155,3 +167,34 @@ def test_a_submission_that_was_broken_off_goes_on_where_it_was(
     with pytest.raises(InvalidSetting, match="other files or settings"):
         Sending(client, NewBatch(name="another"), files, notes=notes)
     client.delete_batch(again.batch_id)
+
+
+def test_a_file_that_arrived_unheard_is_sent_also_when_the_server_has_forgotten_its_upload(
+    gateway: Gateway, client: Client, tmp_path: Path
+) -> None:
+    video, notes = write_video(tmp_path / "actin.mp4", [(96, 64)]), tmp_path / "notes.json"
+    with Unheard(gateway.address, ADMIN_TOKEN) as dying:
+        first = Sending(dying, NewBatch(name="plate"), [video], notes=notes)
+        with first.open() as own, pytest.raises(KeyboardInterrupt):
+            first.send(own)
+    again = Sending(client, NewBatch(name="plate"), [video], notes=notes)
+    (file,) = again.files
+    assert (file.state, file.location is None) == ("waiting", False)
+    client.request("DELETE", str(file.location), headers={"Tus-Resumable": "1.0.0"})  # as after an hour
+    with again.open() as own:
+        again.send(own)
+    assert (again.files[0].state, again.files[0].error) == ("sent", None)
+    client.delete_batch(again.batch_id)
+
+
+def test_a_file_whose_acquisition_has_another_video_is_refused(
+    gateway: Gateway, client: Client, tmp_path: Path
+) -> None:
+    video = write_video(tmp_path / "actin.mp4", [(96, 64)])
+    sending = Sending(client, NewBatch(name="plate"), [video], notes=tmp_path / "notes.json")
+    with sending.open() as own:
+        client.upload(sending.files[0].acquisition_id, write_video(tmp_path / "other.mp4", [(64, 64)]))
+        sending.send(own)
+    assert sending.files[0].state == "refused"
+    assert "has video already" in str(sending.files[0].error)
+    client.delete_batch(sending.batch_id)

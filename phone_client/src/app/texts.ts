@@ -555,6 +555,8 @@ const english = {
     recordedNothing: "The browser recorded nothing. Film for longer than a second; else use Chrome or Safari.",
     recordingGone: "The recording was deleted while it was filmed.",
     storageFull: "This device's storage is full. What was filmed until now is kept; delete old recordings, then go on.",
+    storageFailed:
+      "This device's storage failed. What was filmed until now is kept, and can be uploaded; reload this page, then film again.",
   },
 
   samplePage: {

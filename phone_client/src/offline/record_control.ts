@@ -7,7 +7,7 @@ import { texts } from "../app/texts";
 import { keepScreenOn } from "../capture/awake";
 import { duration, size } from "./amounts";
 import { type About, Recorder, mediaRecorder } from "./recorder";
-import { type Recording, RecordingStore } from "./store";
+import { type Recording, RecordingStore, storageProblem } from "./store";
 
 export interface RecordParts {
   /** What is filmed; null while there is no camera. */
@@ -110,8 +110,7 @@ export class RecordControl {
       this.#status.replaceChildren(`${texts.kept.recorded} `, link);
     } catch (error) {
       say(this.#status, "");
-      this.#problem.show(error);
-      if (!(error instanceof PageError)) throw error;
+      this.#problem.show(storageProblem(error));
     } finally {
       store.close();
       this.#become({ state: "idle" });

@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import { PageError } from "../app/errors";
 import { settled } from "../app/fakes";
+import { texts } from "../app/texts";
 import type { CameraReport } from "../generated/models";
 import { type MediaRecorderLike, Recorder } from "./recorder";
 import { type Recording, endingOf } from "./store";
@@ -30,6 +31,8 @@ class FakeStore {
   readonly begun: Recording[] = [];
   readonly pieces: { index: number; text: string }[] = [];
   room = Infinity;
+  /** What is thrown once there is no room. */
+  failure: Error = new PageError("storage_full", "full");
 
   async begin(recording: Recording): Promise<void> {
     this.begun.push(recording);
@@ -40,7 +43,7 @@ class FakeStore {
   }
 
   async append(_id: string, index: number, data: Blob): Promise<void> {
-    if (this.pieces.length >= this.room) throw new PageError("storage_full", "full");
+    if (this.pieces.length >= this.room) throw this.failure;
     this.pieces.push({ index, text: await data.text() });
   }
 }
@@ -96,6 +99,29 @@ test("a full storage ends the recording, keeps what there is, and says so", asyn
   expect(recorder.state).toBe("inactive");
   expect(store.pieces.map(({ text }) => text)).toEqual(["a"]);
   expect(ends.map(({ reason }) => reason)).toEqual(["storage_full"]);
+});
+
+test.each([
+  ["UnknownError", "Connection to Indexed Database server lost. Refresh the page to try again"],
+  ["InvalidStateError", "The database connection is closing"],
+])("a storage that fails with %s ends the recording at once, keeps what there is, and says so", async (name, text) => {
+  const { store, recorder, ends, recording } = await begun(1);
+  store.failure = new DOMException(text, name);
+  recorder.give("a");
+  recorder.give("b");
+  await settled();
+  await settled();
+  expect(recorder.state).toBe("inactive");
+  expect(ends.map(({ message }) => message)).toEqual([texts.problems.storageFailed]);
+  expect(await recording.stop()).toMatchObject({ bytes: 1 });
+});
+
+test("a storage that fails before anything is kept, and cannot even delete, is what is told", async () => {
+  const { store, recorder, recording } = await begun(0);
+  store.failure = new DOMException("lost", "UnknownError");
+  store.delete = () => Promise.reject(store.failure);
+  recorder.give("a");
+  await expect(recording.stop()).rejects.toMatchObject({ message: texts.problems.storageFailed });
 });
 
 test("a recorder that stops by itself is told, and what it filmed is kept", async () => {

@@ -1,7 +1,7 @@
 /** Films into the store of this device, without a network, at the best quality that the browser's recorder gives. */
-import { PageError } from "../app/errors";
+import { PageError, messageOf } from "../app/errors";
 import { texts } from "../app/texts";
-import type { Recording, RecordingStore } from "./store";
+import { type Recording, type RecordingStore, storageProblem } from "./store";
 
 /** Best first; a browser takes the first that it can write. MP4 pieces can be read as far as they were written. */
 const TYPES = [
@@ -23,7 +23,7 @@ export interface About {
 
 export interface RecorderEvents {
   progress: (recording: Recording) => void;
-  /** It ended by itself: the camera is gone, or the storage is full; what was filmed is kept. */
+  /** It ended by itself: the camera is gone, or the storage takes no more; what was filmed is kept. */
   ended: (error: PageError) => void;
 }
 
@@ -55,7 +55,7 @@ export class Recorder {
   #pieces = 0;
   #writing: Promise<void> = Promise.resolve();
   #problem: PageError | null = null;
-  #isCut = false; // a piece could not be written
+  #cut: PageError | null = null; // why a piece could not be written
   #isAskedToStop = false;
   readonly #stopped: Promise<void>;
 
@@ -111,10 +111,20 @@ export class Recorder {
     await this.#stopped;
     await this.#writing;
     if (this.#recording.bytes === 0) {
-      await this.parts.store.delete(this.#recording.id);
-      throw new PageError("refused", texts.problems.recordedNothing, { cause: this.#problem });
+      await this.#forget();
+      throw this.#cut ?? new PageError("refused", texts.problems.recordedNothing, { cause: this.#problem });
     }
     return this.#recording;
+  }
+
+  /** A storage that failed may not delete either: an empty entry stays in the list then. */
+  async #forget(): Promise<void> {
+    try {
+      await this.parts.store.delete(this.#recording.id);
+    } catch (error) {
+      if (this.#cut === null) throw storageProblem(error);
+      console.debug(messageOf(error)); // why nothing is kept is told already
+    }
   }
 
   /** One after the other, in the order in which they were filmed. */
@@ -123,15 +133,14 @@ export class Recorder {
     const durationS = (this.parts.now() - this.#recording.begunAt) / 1000;
     const index = this.#pieces++;
     this.#writing = this.#writing.then(async () => {
-      if (this.#isCut) return; // a gap would make what follows unreadable
+      if (this.#cut !== null) return; // a gap would make what follows unreadable
       try {
         await this.parts.store.append(this.#recording.id, index, data, durationS);
         this.#recording = { ...this.#recording, bytes: this.#recording.bytes + data.size, durationS };
         this.events.progress(this.#recording);
       } catch (error) {
-        this.#isCut = true;
-        if (!(error instanceof PageError)) throw error;
-        this.#give(error);
+        this.#cut = storageProblem(error);
+        this.#give(this.#cut);
       }
     });
   }

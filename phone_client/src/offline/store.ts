@@ -68,17 +68,13 @@ export class RecordingStore {
 
   /** Adds the piece and counts it, both or neither. */
   async append(id: string, index: number, data: Blob, durationS: number): Promise<void> {
-    try {
-      const change = this.database.transaction(["recordings", "pieces"], "readwrite");
-      const recordings = change.objectStore("recordings");
-      const recording = await recordings.get(id);
-      if (recording === undefined) throw new PageError("not_found", texts.problems.recordingGone);
-      await change.objectStore("pieces").add({ recording: id, index, data });
-      await recordings.put({ ...recording, bytes: recording.bytes + data.size, durationS });
-      await change.done;
-    } catch (cause) {
-      throw isFull(cause) ? new PageError("storage_full", texts.problems.storageFull, { cause }) : cause;
-    }
+    const change = this.database.transaction(["recordings", "pieces"], "readwrite");
+    const recordings = change.objectStore("recordings");
+    const recording = await recordings.get(id);
+    if (recording === undefined) throw new PageError("not_found", texts.problems.recordingGone);
+    await change.objectStore("pieces").add({ recording: id, index, data });
+    await recordings.put({ ...recording, bytes: recording.bytes + data.size, durationS });
+    await change.done;
   }
 
   async change(id: string, changes: Partial<Pick<Recording, "upload" | "camera">>): Promise<void> {
@@ -108,8 +104,12 @@ export class RecordingStore {
   }
 }
 
-function isFull(cause: unknown): boolean {
-  return cause instanceof DOMException && cause.name === "QuotaExceededError";
+/** What to tell of a recording that could not be written on: browsers fail in more ways than by being full. */
+export function storageProblem(cause: unknown): PageError {
+  if (cause instanceof PageError) return cause;
+  const isFull = cause instanceof DOMException && cause.name === "QuotaExceededError";
+  if (isFull) return new PageError("storage_full", texts.problems.storageFull, { cause });
+  return new PageError("refused", texts.problems.storageFailed, { cause });
 }
 
 /** What a browser's recorder writes is MP4 or WebM. */

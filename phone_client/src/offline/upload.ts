@@ -4,8 +4,9 @@
  */
 import { DetailedError, Upload } from "tus-js-client";
 
-import { PageError } from "../app/errors";
+import { type FailureReason, PageError } from "../app/errors";
 import { texts } from "../app/texts";
+import type { Acquisition } from "../generated/models";
 
 export interface UploadJob {
   readonly file: File;
@@ -22,11 +23,48 @@ export interface UploadEvents {
   waiting: () => void;
 }
 
+/** How it is sent, and how the server is asked what it has. */
+export interface DeliveryParts {
+  readonly send: typeof upload;
+  readonly ask: (acquisitionId: string) => Promise<Acquisition>;
+}
+
 const ENDPOINT = "/api/v1/uploads";
 const PIECE_BYTES = 8 * 2 ** 20; // what a cut costs at most
 const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
-/** Conflict and locked: an earlier attempt has not let go of the file yet. */
-const PASSING_REFUSALS = [409, 423];
+const [CONFLICT, LOCKED] = [409, 423];
+
+/**
+ * As `upload`; what has arrived counts as sent, also where this page never heard of it: the server forgets an upload an
+ * hour after its last byte, and then refuses another one for the same acquisition.
+ */
+export async function deliver(
+  job: UploadJob,
+  events: UploadEvents,
+  signal: AbortSignal,
+  { send, ask }: DeliveryParts,
+): Promise<void> {
+  let { url } = job;
+  const located = (found: string) => {
+    url = found;
+    events.located(found);
+  };
+  try {
+    await send(job, { ...events, located }, signal);
+  } catch (error) {
+    // Where none of its bytes can have gone, the video there is another one.
+    if (url === null || !isNoLongerWanted(error) || !hasFile(await ask(job.acquisitionId))) throw error;
+  }
+}
+
+function isNoLongerWanted(error: unknown): boolean {
+  return error instanceof PageError && (error.reason === "not_found" || error.reason === "wrong_state");
+}
+
+/** One that waits again has lost it, as in a gateway that was killed; of one that was cancelled it was removed. */
+function hasFile({ video_from, state }: Acquisition): boolean {
+  return video_from === "file" && state !== "waiting" && state !== "cancelled";
+}
 
 /** Resolves when the server has it all; rejects with a PageError, or when aborted. What was sent stays with the server. */
 export function upload(job: UploadJob, events: UploadEvents, signal: AbortSignal): Promise<void> {
@@ -41,7 +79,7 @@ export function upload(job: UploadJob, events: UploadEvents, signal: AbortSignal
       onUploadUrlAvailable: () => sending.url !== null && events.located(sending.url),
       onProgress: (sent, total) => events.progress(sent, total ?? job.file.size),
       onShouldRetry: (error) => {
-        const isPassing = mayPass(statusOf(error));
+        const isPassing = mayPass(statusOf(error), error.originalRequest.getMethod());
         if (isPassing) events.waiting();
         return isPassing;
       },
@@ -67,15 +105,22 @@ function statusOf(error: Error | DetailedError): number | null {
 }
 
 /** Whether the same attempt, a little later, may succeed. */
-export function mayPass(status: number | null): boolean {
-  return status === null || status < 400 || status >= 500 || PASSING_REFUSALS.includes(status);
+export function mayPass(status: number | null, method: string): boolean {
+  // An earlier attempt has not let go of the file yet; but a new upload is in conflict with video that is there for good.
+  const isHeld = status === LOCKED || (status === CONFLICT && method !== "POST");
+  return status === null || status < 400 || status >= 500 || isHeld;
 }
 
 function asPageError(error: Error | DetailedError): PageError {
   const status = statusOf(error);
   if (status === null) return new PageError("unreachable", texts.problems.uploadUnreachable, { cause: error });
   const detail = error instanceof DetailedError ? detailOf(error.originalResponse?.getBody() ?? "") : null;
-  return new PageError(status === 404 ? "not_found" : "refused", detail ?? texts.problems.answered(status));
+  return new PageError(reasonOf(status), detail ?? texts.problems.answered(status));
+}
+
+function reasonOf(status: number): FailureReason {
+  if (status === 404) return "not_found";
+  return status === CONFLICT ? "wrong_state" : "refused";
 }
 
 /** Of a problem (RFC 9457). */

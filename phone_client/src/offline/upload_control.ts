@@ -13,7 +13,7 @@ import { texts } from "../app/texts";
 import type { CameraReport } from "../generated/models";
 import { rate } from "./amounts";
 import type { UploadState } from "./store";
-import { type UploadJob, upload } from "./upload";
+import { type UploadJob, deliver, upload } from "./upload";
 
 /** What is to be uploaded. */
 export interface UploadSubject {
@@ -109,7 +109,8 @@ export class UploadControl {
       },
       waiting: () => say(this.#status, texts.kept.waiting),
     };
-    await upload(job, events, signal);
+    const { api } = this.page;
+    await deliver(job, events, signal, { send: upload, ask: (id) => api.acquisition(id, signal) });
   }
 
   async #fail(error: unknown): Promise<void> {
