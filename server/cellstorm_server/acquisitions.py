@@ -221,7 +221,7 @@ async def finish(services: Services, acquisition_id: str) -> Acquisition:
 
 def _end_input(services: Services, acquisition_id: str) -> Acquisition:
     acquisition = services.store.get(acquisition_id)
-    if not acquisition.chunks_received and not services.feeder.spooled(acquisition_id):
+    if not acquisition.chunks_received and not services.feeder.is_behind(acquisition_id):
         raise WrongState("nothing was received yet; start the phone or upload a video first, or delete the acquisition")
     services.store.transition(acquisition_id, State.PROCESSING)
     return services.store.get(acquisition_id)

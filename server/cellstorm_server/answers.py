@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from fastapi import Response, status
 from fastapi.responses import FileResponse
@@ -15,20 +17,43 @@ from pydantic import BaseModel
 from starlette.types import Receive, Scope, Send
 
 from cellstorm.acquisitions import Acquisition, State
-from cellstorm.errors import ResultNotReady
+from cellstorm.errors import ResultNotReady, StorageFull
 from cellstorm.results.folder import REPORT
 from cellstorm_server.services import Services
 
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
 
 async def made(name: str, media_type: str, write: Callable[[Path], None]) -> Response:
-    """A file that is written for this answer and removed after it."""
-    folder = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="cellstorm-"))
+    """A file that is written for this answer and removed after it.
+
+    Raises
+    ------
+    StorageFull
+        If the server's folder for temporary files has no room for it.
+    """
+    folder = await asyncio.to_thread(_new_folder)
     try:
         await asyncio.to_thread(write, folder / name)
-    except BaseException:
+    except BaseException as error:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+            raise _no_room(error) from error
         raise
     return _MadeResponse(folder / name, media_type=media_type, filename=name)
+
+
+def _new_folder() -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix="cellstorm-"))
+    except OSError as error:  # of any number: where all disks are full, tempfile knows "no usable directory"
+        raise _no_room(error) from error
+
+
+def _no_room(error: OSError) -> StorageFull:
+    return StorageFull(
+        f"the file cannot be made ({error.strerror}); make room in the server's folder for temporary files"
+    )
 
 
 class _MadeResponse(FileResponse):

@@ -189,7 +189,7 @@ def _build(settings: Settings, metrics: Metrics) -> tuple[Services, Claims]:
         sessions=Sessions(store, feeder, library, settings),
         uploads=Uploads(store, feeding, library, settings, claims),
         tus=Tus(Storage(settings.data), Limits.of(settings), library.check_room, metrics),
-        archiver=Archiver(store, library, settings, claims),
+        archiver=Archiver(store, feeder, library, settings, claims),
         followers=Followers(sources),
         last_frames=LastFrames(library, feeder.recent),
         metrics=metrics,

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 import structlog
-from anyio import BrokenWorkerProcess, to_process
+from anyio import to_process
 from pydantic import BaseModel, ConfigDict, JsonValue, TypeAdapter, ValidationError
 
 from cellstorm import gaps, mp4
@@ -27,7 +27,7 @@ from cellstorm.analysis.recording import RecordingQuality, examine
 from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.camera_report import CameraReport
 from cellstorm.chunks import Chunk
-from cellstorm.errors import AcquisitionNotFound, CellstormError, ResultNotReady, StorageFull, WrongState
+from cellstorm.errors import AcquisitionNotFound, ResultNotReady, StorageFull, WrongState
 from cellstorm.generator import GeneratorSpec
 from cellstorm.localizations import Localizations
 from cellstorm.results import picasso
@@ -38,6 +38,7 @@ from cellstorm.settings import Settings
 from cellstorm.sources import open_source
 from cellstorm.store import STORE_TROUBLE, Commit, Store
 from cellstorm_server.claims import Claims
+from cellstorm_server.feeder import Feeder
 from cellstorm_server.kept_video import kept_chunks
 from cellstorm_server.library import Library
 
@@ -305,8 +306,9 @@ def archived_commit(library: Library, acquisition: Acquisition) -> Commit:
 class Archiver:
     """Writes the archives of this gateway, one at a time."""
 
-    def __init__(self, store: Store, library: Library, settings: Settings, claims: Claims) -> None:
+    def __init__(self, store: Store, feeder: Feeder, library: Library, settings: Settings, claims: Claims) -> None:
         self._store = store
+        self._feeder = feeder
         self._library = library
         self._settings = settings
         self._claims = claims
@@ -336,12 +338,12 @@ class Archiver:
         await asyncio.gather(*self._tasks.values(), return_exceptions=True)
 
     def _is_ready(self, acquisition_id: str) -> bool:
-        spool = self._library.spool(acquisition_id)
+        if self._feeder.is_behind(acquisition_id):  # asked first: what is handed on after that is received and pending
+            return False
         acquisition = self._store.get(acquisition_id)
         return (
             acquisition.state is State.PROCESSING
             and acquisition.chunks_processed == acquisition.chunks_received
-            and not any(spool.glob("*"))
             and not self._store.pending(acquisition_id)
         )
 
@@ -353,7 +355,8 @@ class Archiver:
             log.info("archived", acquisition=acquisition_id)
         except (AcquisitionNotFound, WrongState):  # deleted or cancelled meanwhile, and perhaps written to after that
             await asyncio.to_thread(self._library.delete, acquisition_id)
-        except (CellstormError, BrokenWorkerProcess, *STORE_TROUBLE, OSError) as error:
+        except Exception as error:  # the edge of a task: whatever it was, it is told, and not tried again at once
+            log.exception("archive put off", acquisition=acquisition_id)
             await self._put_off(acquisition_id, error)
         finally:
             self._claims.release(_claim(acquisition_id))
@@ -366,6 +369,7 @@ class Archiver:
         self._store.expire_bulk(acquisition_id, self._settings.expire_after_s)
         for part in self._library.parts(acquisition_id):  # the results hold them, joined
             part.unlink()
+        shutil.rmtree(self._library.spool(acquisition_id), ignore_errors=True)
         for leftover in self._library.folder(acquisition_id).glob(".*"):  # of a gateway that was killed while writing
             if leftover.is_dir():
                 shutil.rmtree(leftover, ignore_errors=True)
@@ -374,7 +378,6 @@ class Archiver:
         self._again_at.pop(acquisition_id, None)
 
     async def _put_off(self, acquisition_id: str, error: Exception) -> None:
-        log.error("archive put off", acquisition=acquisition_id, error=repr(error))
         self._again_at[acquisition_id] = time.monotonic() + _RETRY_S
         reason = _FULL if isinstance(error, StorageFull) else _UNWRITABLE  # without the server's paths
         try:

@@ -1,20 +1,26 @@
 """Hands chunks to the store and asks for them to be localized; what the store has no room for waits on disk.
 
 A live chunk is never refused: over the budget, or while Redis is away, it is spooled, and follows in its order when there
-is room. A recording waits instead. All calls block; the gateway makes them in threads.
+is room. A recording waits instead. What of a live one neither the spool nor Redis has (the disk was full, or Redis came back
+older) is read back from the kept video, which gets every chunk first; numbers go on behind its last one. All calls block; the
+gateway makes them in threads.
 """
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 import structlog
 
 from cellstorm.acquisitions import Priority
 from cellstorm.chunks import Chunk
-from cellstorm.errors import AcquisitionNotFound, StorageFull, StoreUnavailable
+from cellstorm.errors import AcquisitionNotFound, CellstormError, InvalidChunk, StorageFull, StoreUnavailable
 from cellstorm.settings import Settings
 from cellstorm.store import STORE_TROUBLE, PutOutcome, Store
 from cellstorm_server.kept_video import kept_chunks
@@ -25,7 +31,12 @@ from cellstorm_server.recent_chunks import RecentChunks
 
 log = structlog.get_logger()
 
-_ROOM_CHECK_S = 1.0
+_ROOM_CHECK_S: Final = 1.0
+_REREAD_S: Final = 10.0
+"""A kept video is read from its beginning each time, which takes long; so often at most."""
+
+Position = tuple[int, int]
+"""Number and first frame of a chunk that comes next."""
 
 
 class Feeder:
@@ -37,6 +48,8 @@ class Feeder:
         self._library = library
         self._settings = settings
         self._locks = Locks(threading.Lock)
+        self._kept_ends: dict[str, Position] = {}
+        self._reread_at: dict[str, float] = {}
         self.recent = RecentChunks()
         self._has_room = True
         self._room_checked_at = 0.0
@@ -44,16 +57,17 @@ class Feeder:
         self._workers_counted_at = 0.0
 
     def put(self, acquisition_id: str, chunk: Chunk) -> None:
-        """Take a live chunk, for good: when this returns it is in the store or on disk.
+        """Take a live chunk that the kept video has: when this returns it is in the store or in the spool besides.
 
         Raises
         ------
         AcquisitionNotFound
             If the acquisition was deleted.
         StorageFull
-            If the chunk must wait and the disk has no room.
+            If the chunk must wait and the disk has no room; the kept video alone has it then, and it follows from there.
         """
         with self._locks.of(acquisition_id):
+            self._kept_ends[acquisition_id] = _after(chunk)
             if self.spooled(acquisition_id) or not self._offer(acquisition_id, chunk, live=True):
                 self._spool(acquisition_id, chunk)
 
@@ -78,53 +92,101 @@ class Feeder:
 
     def spooled(self, acquisition_id: str) -> list[Path]:
         """Chunks that wait on disk, oldest first."""
-        return sorted(path for path in self._library.spool(acquisition_id).glob("*") if path.suffix != ".part")
+        return sorted(path for path in self._library.spool(acquisition_id).glob("*") if not path.suffix)
 
-    def next_position(self, acquisition_id: str) -> tuple[int, int]:
+    def is_behind(self, acquisition_id: str) -> bool:
+        """Whether chunks wait on disk, in the spool or in the kept video alone."""
+        with self._locks.of(acquisition_id):
+            received, _ = self._received(acquisition_id)
+            return bool(self.spooled(acquisition_id)) or received < self._kept_end(acquisition_id)[0]
+
+    def next_position(self, acquisition_id: str) -> Position:
         """Number and first frame of the chunk that comes next."""
         with self._locks.of(acquisition_id):
-            if waiting := self.spooled(acquisition_id):
-                header = Chunk.from_bytes(waiting[-1].read_bytes()).header
-                return header.number + 1, header.next_frame
-            chunks = self._store.field(acquisition_id, "chunks_received")
-            frames = self._store.field(acquisition_id, "next_frame")
-            return int(chunks or 0), int(frames or 0)
+            return max(self._received(acquisition_id), self._kept_end(acquisition_id), self._spool_end(acquisition_id))
 
     def recover(self) -> None:
-        """At start: hand on what an earlier gateway had written to the kept video and not handed on any more."""
+        """At start: see how far each kept video goes, and hand on what an earlier gateway did not hand on any more."""
         for acquisition_id in self._library.ids():
-            if parts := self._library.parts(acquisition_id):
-                try:
-                    first, _ = self.next_position(acquisition_id)
-                    for chunk in kept_chunks(parts, first):
-                        self.put(acquisition_id, chunk)
-                except AcquisitionNotFound:
-                    continue
+            with self._holding_up_no_other(acquisition_id), self._locks.of(acquisition_id):
+                self._kept_end(acquisition_id)
+        self.drain()
 
     def drain(self) -> None:
         """Move what waits on disk into the store, as far as there is room."""
-        for acquisition_id in self._library.ids():
-            if self.spooled(acquisition_id):
-                try:
+        for acquisition_id in sorted({*self._library.ids(), *tuple(self._kept_ends)}):
+            if acquisition_id in self._kept_ends or self.spooled(acquisition_id):
+                with self._holding_up_no_other(acquisition_id):
+                    self._reread(acquisition_id)
                     self._drain(acquisition_id)
-                except AcquisitionNotFound:
-                    continue
+
+    @contextlib.contextmanager
+    def _holding_up_no_other(self, acquisition_id: str) -> Iterator[None]:
+        try:
+            yield
+        except AcquisitionNotFound:
+            self._kept_ends.pop(acquisition_id, None)
+        except (CellstormError, *STORE_TROUBLE, OSError) as error:
+            log.warning("chunks wait on", acquisition=acquisition_id, error=str(error))
 
     def _drain(self, acquisition_id: str) -> None:
         with self._locks.of(acquisition_id):
             for path in self.spooled(acquisition_id):
-                if not self._offer(acquisition_id, Chunk.from_bytes(path.read_bytes()), live=True):
-                    return
-                path.unlink()
+                chunk = _read_spooled(path)
+                if chunk is not None:
+                    if not self._offer(acquisition_id, chunk, live=True):
+                        return
+                    path.unlink()
                 self._tell_spooled(acquisition_id)
+
+    def _reread(self, acquisition_id: str) -> None:
+        """Hand on what the kept video alone has; a phone may go on meanwhile, for the store takes chunks in their order."""
+        first, stop = self._missing(acquisition_id)
+        if first >= stop or time.monotonic() < self._reread_at.get(acquisition_id, 0.0):
+            return
+        for chunk in kept_chunks(self._library.parts(acquisition_id), first, stop):
+            if not self._offer(acquisition_id, chunk, live=True):
+                break
+            first = chunk.header.number + 1
+        else:
+            if first < stop:
+                log.error("the kept video lacks a chunk", acquisition=acquisition_id, number=first)
+        self._reread_at[acquisition_id] = time.monotonic() + _REREAD_S
+
+    def _missing(self, acquisition_id: str) -> tuple[int, int]:
+        """The first chunk that Redis lacks, and the first behind it that the spool has, or nothing has."""
+        with self._locks.of(acquisition_id):
+            first, _ = self._received(acquisition_id)
+            waiting = self.spooled(acquisition_id)
+            return first, int(waiting[0].name) if waiting else self._kept_end(acquisition_id)[0]
+
+    def _received(self, acquisition_id: str) -> Position:
+        chunks = self._store.field(acquisition_id, "chunks_received")
+        frames = self._store.field(acquisition_id, "next_frame")
+        return int(chunks or 0), int(frames or 0)
+
+    def _kept_end(self, acquisition_id: str) -> Position:
+        """What comes behind the kept video, which is read for that once; (0, 0) where chunks do not come from one.
+
+        An acquisition that was begun anew has its kept video still, and is fed from an upload.
+        """
+        parts = self._library.parts(acquisition_id)
+        if not parts or self._library.upload(acquisition_id).exists():
+            self._kept_ends.pop(acquisition_id, None)
+            self._reread_at.pop(acquisition_id, None)
+            return 0, 0
+        if acquisition_id not in self._kept_ends:
+            self._kept_ends[acquisition_id] = max(map(_after, kept_chunks(parts, 0)), default=(0, 0))
+        return self._kept_ends[acquisition_id]
+
+    def _spool_end(self, acquisition_id: str) -> Position:
+        chunks = map(_read_spooled, reversed(self.spooled(acquisition_id)))
+        return next((_after(chunk) for chunk in chunks if chunk is not None), (0, 0))
 
     def _offer(self, acquisition_id: str, chunk: Chunk, *, live: bool, priority: Priority = Priority.NORMAL) -> bool:
         """Whether the store has the chunk now, or had it before."""
         try:
             outcome = self._put(acquisition_id, chunk)
-            if outcome == "early" and live:
-                self._put_lost(acquisition_id, chunk.header.number)
-                outcome = self._put(acquisition_id, chunk)
             if outcome == "stored":
                 self.recent.keep(acquisition_id, chunk)
                 self._queues.enqueue(acquisition_id, chunk.header.number, live=live, priority=priority)
@@ -135,17 +197,9 @@ class Feeder:
             return False
         if outcome == "gone":
             raise AcquisitionNotFound(f"acquisition {acquisition_id} was deleted or cancelled while it was receiving")
-        if outcome == "early":
+        if outcome == "early" and not live:
             raise StoreUnavailable("Redis has lost chunks of this acquisition; they are read again")
-        return outcome != "full"
-
-    def _put_lost(self, acquisition_id: str, stop: int) -> None:
-        """Redis came back with an older state: what it has lost is still in the kept video."""
-        first = int(self._store.field(acquisition_id, "chunks_received") or 0)
-        for chunk in kept_chunks(self._library.parts(acquisition_id), first, stop):
-            if self._put(acquisition_id, chunk) != "stored":
-                return
-            self._queues.enqueue(acquisition_id, chunk.header.number, live=True)
+        return outcome in ("stored", "known")
 
     def _put(self, acquisition_id: str, chunk: Chunk) -> PutOutcome:
         if not self._room_in_all():
@@ -167,9 +221,14 @@ class Feeder:
         part = path.with_suffix(".part")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_bytes(data)
+            with part.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())  # else a power cut can leave the name without its content
             part.rename(path)
         except OSError as error:
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
             raise StorageFull(f"frames cannot be kept ({error.strerror}); make room on the server's disk") from error
         self._tell_spooled(acquisition_id)
 
@@ -178,3 +237,18 @@ class Feeder:
             self._store.set_fields(acquisition_id, spooled_chunks=len(self.spooled(acquisition_id)))
         except STORE_TROUBLE:
             return  # told with the next one; the files themselves are what counts
+
+
+def _after(chunk: Chunk) -> Position:
+    return chunk.header.number + 1, chunk.header.next_frame
+
+
+def _read_spooled(path: Path) -> Chunk | None:
+    """None where it is torn: it is set aside then, for the kept video has the chunk too."""
+    try:
+        return Chunk.from_bytes(path.read_bytes())
+    except InvalidChunk as error:
+        aside = path.with_suffix(".unreadable")
+        log.error("spooled chunk set aside", file=str(aside), error=str(error))
+        path.rename(aside)
+        return None

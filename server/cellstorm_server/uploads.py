@@ -185,8 +185,13 @@ class Uploads:
     def _reserve(self, acquisition_id: str) -> bool:
         if not self._is_open(acquisition_id) or not self._claims.take(feed_claim(acquisition_id)):
             return False
-        self._library.upload(acquisition_id).touch()
-        self._store.transition(acquisition_id, State.RECEIVING)
+        try:
+            # The state first: `resume` sets right what is receiving without a file, and nobody what has a file and waits.
+            self._store.transition(acquisition_id, State.RECEIVING)
+            self._library.upload(acquisition_id).touch()
+        except BaseException:
+            self._claims.release(feed_claim(acquisition_id))
+            raise
         return True
 
     def _is_open(self, acquisition_id: str) -> bool:

@@ -8,6 +8,7 @@ import json
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -15,8 +16,13 @@ from cellstorm.acquisitions import State
 from cellstorm.localizations import empty
 from cellstorm.messages import BinaryMessage
 from cellstorm.results import picasso
+from cellstorm.settings import Settings
+from cellstorm_server.feeder import Feeder
+from cellstorm_server.ingest.session import Intake
+from cellstorm_server.queueing import JobQueues
 from tests.fakes import blinking_localizations, filaments_and_rings_nm, star_localizations
 from tests.gateway import Gateway
+from tests.integration.test_intake import frames_of, headers, recording
 from tests.integration.test_live import receive_binary, receive_text, watching
 from tests.integration.test_rest import API, bearer, check_problem
 from tests.integration.test_uploads import VIDEO_FRAMES, write_video
@@ -38,6 +44,17 @@ FILES = {
 def wait_until_expired(gateway: Gateway, acquisition_id: str) -> None:
     deadline = time.monotonic() + 20
     while gateway.store.commits_after(acquisition_id):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def wait_until_told(gateway: Gateway, acquisition_id: str) -> dict[str, Any]:
+    """The acquisition, once it shows an error."""
+    deadline = time.monotonic() + 30
+    while True:
+        told: dict[str, Any] = gateway.http.get(f"{API}/{acquisition_id}").json()
+        if told["error"] is not None:
+            return told
         assert time.monotonic() < deadline
         time.sleep(0.05)
 
@@ -170,10 +187,7 @@ def test_an_archive_that_cannot_be_written_is_told_and_tried_again(gateway: Gate
     obstacle = gateway.library.results(created["id"])
     obstacle.write_text("in the way")
     gateway.http.post(f"{API}/{created['id']}/finish")
-    deadline = time.monotonic() + 30
-    while (told := gateway.http.get(f"{API}/{created['id']}").json())["error"] is None:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    told = wait_until_told(gateway, created["id"])
     assert told["state"] == State.PROCESSING
     assert str(gateway.data) not in told["error"]
     obstacle.unlink()
@@ -182,6 +196,57 @@ def test_an_archive_that_cannot_be_written_is_told_and_tried_again(gateway: Gate
     finished = gateway.wait_for(created["id"], "finished")
     assert {path.name for path in obstacle.iterdir()} == FILES
     assert finished["error"] is None
+
+
+def test_what_nobody_expected_of_an_archive_is_told_and_not_tried_again_at_once(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(50))
+    gateway.store.set_fields(created["id"], started_at="soon")
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    assert wait_until_told(gateway, created["id"])["state"] == State.PROCESSING
+    time.sleep(3)  # six rounds of the upkeep
+    log = gateway.log.read_text()
+    assert "ValueError: could not convert string to float: 'soon'" in log
+    assert len([line for line in log.splitlines() if "archive put off" in line and created["id"] in line]) == 1
+
+
+def test_a_spool_file_that_was_never_finished_keeps_nothing_from_its_end(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(50))
+    spool = gateway.library.spool(created["id"])
+    spool.mkdir()
+    (spool / "00000001.part").write_bytes(b"half a chunk")  # of a gateway that was killed
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    gateway.wait_for(created["id"], "finished")
+    assert not spool.exists()
+
+
+def test_a_chunk_that_the_kept_video_alone_has_is_localized_before_the_end(gateway: Gateway) -> None:
+    key = gateway.create()["id"]
+    settings = Settings(data=gateway.data, redis_url=gateway.redis.url)
+    feeder = Feeder(gateway.store, JobQueues(gateway.store.redis), gateway.library, settings)
+    gateway.store.set_fields(key, live=1)
+    gateway.store.transition(key, State.RECEIVING)
+    intake = Intake(key, "session", gateway.store, feeder, gateway.library)
+    intake.take(frames_of(recording(20)))
+    intake.finish()
+    # Redis comes back a second older, without the second chunk; and all that it has is localized.
+    gateway.store.set_fields(key, chunks_received=1, next_frame=10, frames_received=10)
+    first, second = (gateway.store.get_chunk(key, number) for number in range(2))
+    assert first is not None
+    assert second is not None
+    gateway.store.redis.zrem(f"acq:{{{key}}}:pending", 1)
+    gateway.store.give_up(key, first, "")
+    gateway.http.post(f"{API}/{key}/finish").raise_for_status()
+    deadline = time.monotonic() + 30
+    while not gateway.store.pending(key):
+        assert time.monotonic() < deadline
+        assert gateway.http.get(f"{API}/{key}").json()["state"] == State.PROCESSING
+        time.sleep(0.05)
+    again = gateway.store.get_chunk(key, 1)
+    assert again is not None
+    assert headers([again]) == headers([second])
+    assert gateway.http.get(f"{API}/{key}").json()["frames_received"] == 20
 
 
 def _moved(address: str, gateway: Gateway) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import tifffile
 from redis import Redis
+from redis.exceptions import ConnectionError as RedisConnectionError
 
 from cellstorm.acquisitions import AcquisitionSettings, State
 from cellstorm.decoding import decode
@@ -153,6 +154,26 @@ def test_a_file_whose_acquisition_is_deleted_while_it_is_taken_over_is_refused(
     with pytest.raises(AcquisitionNotFound):
         taking.run(file, delete)
     assert file.exists()
+
+
+def test_an_acquisition_is_open_again_when_redis_was_away_as_its_file_came(
+    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(*_: object) -> None:
+        raise RedisConnectionError("away")
+
+    file = write_video(tmp_path / "video.mp4", [(96, 64)])
+    taking = Taking(gateway, tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr(taking.store, "transition", away)
+        with pytest.raises(RedisConnectionError):
+            asyncio.run(taking.uploads.take(taking.id, file))
+
+    async def nothing() -> None:
+        return
+
+    taking.run(file, nothing)
+    assert taking.library.upload(taking.id).exists()
 
 
 def test_the_acquisition_s_own_token_may_upload(gateway: Gateway, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ both times), everything else exactly.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -60,8 +61,14 @@ class TableInfo:
 def write(
     path: Path, localizations: Localizations, info: TableInfo, camera: Camera, provenance: Mapping[str, str]
 ) -> None:
-    """Write `path`, an .hdf5, and the .yaml beside it, which Picasso will not do without."""
-    with h5py.File(path, "w") as file:
+    """Write `path`, an .hdf5, and the .yaml beside it, which Picasso will not do without.
+
+    Raises
+    ------
+    OSError
+        If the disk takes no more.
+    """
+    with _created(path) as file:
         rows = file.create_dataset("locs", shape=(len(localizations),), dtype=_ROW)
         for batch in _batches(len(localizations)):
             rows[batch] = _to_picasso(localizations[batch], info.pixel_size_nm)
@@ -79,6 +86,43 @@ def write(
     }
     with path.with_suffix(".yaml").open("w", encoding="utf-8") as file:
         yaml.safe_dump_all((required, dict(provenance)), file, sort_keys=False, allow_unicode=True)
+
+
+@contextmanager
+def _created(path: Path) -> Iterator[h5py.File]:
+    with _Forbearing(path, "w+b") as disk:
+        try:
+            with h5py.File(disk, "w") as file:
+                yield file
+        finally:
+            if disk.trouble is not None:
+                raise disk.trouble
+
+
+class _Forbearing(io.FileIO):
+    """Keeps what goes wrong with writing to itself, for HDF5 cannot bear it.
+
+    It would end in a RuntimeError, leave the file open, and take the process down when that ends.
+    """
+
+    trouble: OSError | None = None
+
+    def write(self, data: memoryview, /) -> int:  # type: ignore[override]  # any buffer, to typeshed
+        left = memoryview(data).cast("B")
+        size = len(left)
+        try:
+            while left:
+                left = left[super().write(left) :]
+        except OSError as error:
+            self.trouble = self.trouble or error
+        return size
+
+    def truncate(self, size: int | None = None, /) -> int:
+        try:
+            return super().truncate(size)
+        except OSError as error:
+            self.trouble = self.trouble or error
+            return self.tell() if size is None else size
 
 
 def read(path: Path) -> tuple[Localizations, TableInfo]:

@@ -131,9 +131,13 @@ class Intake:
 
     def _keep(self, cut: CutChunk) -> None:
         """On disk first: should the process die in between, the chunk is read back from there."""
-        if cut.chunk is not None and not self._roi_known:
-            self._decide_roi(cut.chunk)
-        self._write(cut.units)
+        try:
+            if cut.chunk is not None and not self._roi_known:
+                self._decide_roi(cut.chunk)
+            self._write(cut.units)
+        except (CellstormError, *STORE_TROUBLE):
+            self._cutter = None  # chunks are numbered without a gap, so none may follow one that was not kept
+            raise
         if cut.chunk is not None:
             self._feeder.put(self._id, cut.chunk)
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
@@ -11,6 +14,7 @@ from cellstorm.camera import Camera
 from cellstorm.errors import InvalidInput
 from cellstorm.localizations import LOCALIZATION, Localizations, empty
 from cellstorm.results import picasso
+from tests.conftest import CHECKOUT
 from tests.fakes import star_localizations
 
 INFO = picasso.TableInfo(width_px=64, height_px=48, frame_count=50, pixel_size_nm=107.3)
@@ -39,6 +43,24 @@ def test_the_table_has_the_columns_and_units_that_picasso_expects(tmp_path: Path
     np.testing.assert_array_equal(locs["sy"], locs["sx"])
     np.testing.assert_array_equal(locs["photons"], localizations["photons"])
     np.testing.assert_array_equal(locs["bg"], localizations["background_photons"])
+
+
+@pytest.mark.parametrize("rows", [10, 100_000])
+def test_a_full_disk_is_an_os_error_and_harms_the_process_no_further(tmp_path: Path, rows: int) -> None:
+    # In a process of its own: HDF5 that has failed to close a file brings its process down when that ends.
+    script = f"""
+import resource, signal
+from pathlib import Path
+from tests.unit.core.test_results_picasso import star_localizations, write
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))  # as good as a disk that takes no more
+try:
+    write(Path({str(tmp_path)!r}), star_localizations({rows}))
+except OSError as error:
+    print(error.errno)
+"""
+    ended = subprocess.run([sys.executable, "-c", script], cwd=CHECKOUT, capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, f"{errno.EFBIG}\n", "")
 
 
 def test_the_first_yaml_document_holds_what_picasso_requires(tmp_path: Path) -> None:
