@@ -10,6 +10,7 @@ order. A `raw` chunk holds one payload: all frames' counts, row by row, compress
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Sequence
@@ -33,7 +34,9 @@ MAX_CHUNK_FRAMES."""
 FILE_CHUNK_BYTES: Final = 128 * 2**20
 """Of counts, whichever comes first: 60 frames of 1920x1080, 11 of 4032x3024."""
 MAX_CHUNK_BYTES: Final = 256 * 2**20
-"""Of its binary form: 300 frames of 512x512 at 16 bits, uncompressed, are 150 MiB."""
+"""Of its binary form."""
+MAX_PAYLOAD_BYTES: Final = MAX_CHUNK_BYTES - 2**20
+"""The rest is for the header."""
 MAX_FRAME_SIDE: Final = 8192
 
 _MAGIC: Final = b"CSC1"
@@ -96,6 +99,28 @@ class ChunkHeader(BaseModel):
         return self
 
 
+class RawPayload:
+    """Frames' counts, compressed one by one as they come: of a raw chunk in the making no more is held than what it will be."""
+
+    def __init__(self) -> None:
+        self.width = self.height = 0  # before the first frame
+        self.dtype: Literal["uint8", "uint16"] = "uint8"
+        self._deflator = zlib.compressobj(level=1)
+        self._packed = io.BytesIO()
+
+    def add(self, counts: Counts) -> None:
+        """The next frame, (height, width), of the size and type of those before."""
+        self.height, self.width = counts.shape
+        self.dtype = "uint8" if counts.dtype == np.uint8 else "uint16"
+        little_endian = np.ascontiguousarray(counts, counts.dtype.newbyteorder("<"))
+        self._packed.write(self._deflator.compress(little_endian.data))
+
+    def finish(self) -> bytes:
+        """All of it; nothing can be added afterwards."""
+        self._packed.write(self._deflator.flush())
+        return self._packed.getvalue()
+
+
 @dataclass(frozen=True, slots=True)
 class Chunk:
     """A header and its payloads."""
@@ -106,21 +131,27 @@ class Chunk:
     @classmethod
     def of_counts(cls, number: int, first_frame: int, times_s: Sequence[float], counts: Counts) -> Self:
         """A raw chunk of (frames, height, width) counts, uint8 or uint16."""
-        frames, height, width = counts.shape
-        assert frames == len(times_s)
-        little_endian = np.ascontiguousarray(counts, counts.dtype.newbyteorder("<"))
-        payload = zlib.compress(little_endian.tobytes(), level=1)
+        assert len(counts) == len(times_s)
+        payload = RawPayload()
+        for frame in counts:
+            payload.add(frame)
+        return cls.of_raw(number, first_frame, times_s, payload)
+
+    @classmethod
+    def of_raw(cls, number: int, first_frame: int, times_s: Sequence[float], payload: RawPayload) -> Self:
+        """A raw chunk of all that was added to its payload, which is at its end then."""
+        packed = payload.finish()
         header = ChunkHeader(
             number=number,
             codec="raw",
             first_frame=first_frame,
             times_s=tuple(times_s),
-            width=width,
-            height=height,
-            dtype="uint8" if counts.dtype == np.uint8 else "uint16",
-            payload_sizes=(len(payload),),
+            width=payload.width,
+            height=payload.height,
+            dtype=payload.dtype,
+            payload_sizes=(len(packed),),
         )
-        return cls(header, (payload,))
+        return cls(header, (packed,))
 
     def to_bytes(self) -> bytes:
         header = self.header.model_dump_json().encode()

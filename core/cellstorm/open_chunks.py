@@ -6,11 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cellstorm.chunks import MAX_CHUNK_FRAMES, Chunk, ChunkHeader, Counts
+from cellstorm.chunks import MAX_CHUNK_FRAMES, MAX_PAYLOAD_BYTES, Chunk, ChunkHeader, Counts
 from cellstorm.decoding import PictureDecoder
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 from cellstorm.luma import turned
-from cellstorm.raw_chunks import MAX_PAYLOAD_BYTES, RawCutter
+from cellstorm.raw_chunks import RawCutter
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +176,7 @@ class RecutChunk(OpenChunk):
     def close(self) -> list[CutChunk]:
         ready = self._cut(self._decoder.finish())
         undecodable = len(self._timestamps)
-        last = self._cutter.finish(self.lost, self.damaged + undecodable, self._received_at_s)
+        last = list(self._cutter.finish(self.lost, self.damaged + undecodable, self._received_at_s))
         return ready + self._with_units(last) if last or not self._units else [CutChunk(None, self._take_units())]
 
     def _cut(self, pictures: list[tuple[int, Counts]]) -> list[CutChunk]:
@@ -187,5 +187,5 @@ class RecutChunk(OpenChunk):
             ready += self._with_units(self._cutter.add(time_s, upright, self._received_at_s))
         return ready
 
-    def _with_units(self, chunks: list[Chunk]) -> list[CutChunk]:
+    def _with_units(self, chunks: Iterable[Chunk]) -> list[CutChunk]:
         return [CutChunk(chunk, self._take_units()) for chunk in chunks]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from typing import Final, Literal
 
 import structlog
@@ -39,6 +40,8 @@ _PAUSED_S: Final = 10.0
 _SHARE_PER_WORKER: Final = 4
 _SMALLEST_SHARE: Final = 16
 """Chunks of one group in the queue: enough that no worker runs dry between two looks."""
+_HELD_BYTES: Final = 256 * 2**20
+"""Of all chunks that were read and that the store has no room for; with so many, no more is read. Each thread may add one."""
 _REMEMBERED_GROUPS: Final = 256
 _UNREADABLE: Final = "the file could not be read to its end; the server's log tells more"
 
@@ -58,6 +61,11 @@ class _Feed:
     """It was resumed, perhaps in the midst of a turn that still saw it paused."""
     stop: threading.Event = field(default_factory=threading.Event)
     done: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def held_bytes(self) -> int:
+        held = self.held  # another thread may have it taken
+        return 0 if held is None else sum(held.header.payload_sizes)
 
     def put_down(self, chunks_received: int) -> None:
         """Close the file; when it is its turn again, it is read from its beginning to the chunk that comes next."""
@@ -215,6 +223,8 @@ class Feeding:
             return "paused"
         if self._share.is_full(group, feed.acquisition_id):
             return "no room"
+        if feed.held is None and sum(member.work.held_bytes for member in list(self._members.values())) >= _HELD_BYTES:
+            return "no room"
         chunk = feed.held or self._next_chunk(feed)
         if chunk is None:
             self._store.transition(feed.acquisition_id, State.PROCESSING)
@@ -237,15 +247,17 @@ class Feeding:
         InvalidVideo
             If it had them cut elsewhere, as an older version may have done it: frames would be lost, or counted twice.
         """
-        fed_frames = self._store.field(feed.acquisition_id, "next_frame")
-        for chunk in chunks:
-            number = chunk.header.number
-            if number == feed.fed - 1 and str(chunk.header.next_frame) != fed_frames:
+        fed, fed_frames = feed.fed, self._store.field(feed.acquisition_id, "next_frame")
+
+        def is_fed(chunk: Chunk) -> bool:
+            if chunk.header.number == fed - 1 and str(chunk.header.next_frame) != fed_frames:
                 raise InvalidVideo(
                     "another version of this service began with the recording; try it again from its start"
                 )
-            if number >= feed.fed:
-                yield chunk
+            return chunk.header.number < fed
+
+        # A generator that rests would keep the chunk alive that it has handed on: dozens of files, each a large one.
+        return dropwhile(is_fed, chunks)
 
     def _fail(self, acquisition_id: str, reason: str) -> None:
         """The file stays, so that it can be tried again."""

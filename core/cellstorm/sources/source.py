@@ -7,7 +7,7 @@ from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from cellstorm.chunks import Chunk
+from cellstorm.chunks import Chunk, Counts
 
 ASSUMED_FPS: Final = 30.0
 """Of recordings that hold no times and whose rate nobody has told: frames need some time, rates are not computed from it."""
@@ -56,8 +56,20 @@ class Source(Protocol):
     @property
     def description(self) -> SourceDescription: ...
 
+    def frame(self, index: int, frame_count: int | None = None) -> tuple[int, Counts] | None:
+        """The newest frame up to this one, and which it is; None where there is none. It decodes little that it does not need.
+
+        `frame_count` is how many its chunks count in all, lost and damaged ones too. Where that is not known, each of a
+        decoded video's packets is taken for a frame.
+
+        Raises
+        ------
+        InvalidInput
+            If it cannot be had.
+        """
+
     def chunks(self) -> Iterator[Chunk]:
-        """All chunks in order, read as they are asked for.
+        """All chunks in order, read as they are asked for. None is held any longer when it was given.
 
         Raises
         ------

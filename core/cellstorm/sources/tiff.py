@@ -9,9 +9,11 @@ import logging
 import re
 import struct
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from typing import Any, Final, Self
 
 import numpy as np
@@ -89,6 +91,16 @@ class TiffSource:
     def description(self) -> SourceDescription:
         return self._description
 
+    def frame(self, index: int, frame_count: int | None = None) -> tuple[int, Counts] | None:
+        before = 0
+        for member in self._members:
+            with Stack.opened(member) as stack, damage_told(stack.name):
+                readers = list(islice(stack.readers(self._format), index + 1 - before))
+                before += len(readers)
+                if readers and (before > index or member is self._members[-1]):
+                    return before - 1, _counts(readers[-1]())
+        return None
+
     def chunks(self) -> Iterator[Chunk]:
         cutter = RawCutter()
         fps = self._description.fps or ASSUMED_FPS
@@ -160,10 +172,25 @@ class Stack:
         FrameSizeChanged
             If a frame is not as `expected`.
         """
+        for read in self.readers(expected):
+            try:
+                counts = read()
+            except _DAMAGED:
+                return
+            yield _counts(counts)
+
+    def readers(self, expected: Format) -> Iterator[Callable[[], NDArray[Any]]]:
+        """What reads each frame's pixels, as long as the stack is open; any of `_DAMAGED` may be raised then.
+
+        Raises
+        ------
+        FrameSizeChanged
+            If a frame is not as `expected`.
+        """
         if self.format != expected:
             raise size_changed(expected, self.format)
         if self.is_in_one:
-            yield from self._contiguous()
+            yield from (partial(self._contiguous, index) for index in range(self.frame_count))
             return
         for index in range(self.frame_count):
             try:
@@ -173,23 +200,18 @@ class Stack:
                     continue
                 if (keyframe.shape, keyframe.dtype) != (self.first_page.shape, self.first_page.dtype):
                     raise size_changed(expected, _format(keyframe))
-                counts = page.asarray()
             except _DAMAGED:
                 return
-            yield _counts(counts)
+            yield page.asarray
 
-    def _contiguous(self) -> Iterator[Counts]:
-        """ImageJ's large stacks: the frames follow the first one's, without directories of their own."""
+    def _contiguous(self, index: int) -> NDArray[Any]:
+        """Of ImageJ's large stacks: the frames follow the first one's, without directories of their own."""
         page = self.first_page
         dtype = np.dtype(f"{self.tiff.byteorder}u{page.bitspersample // 8}")
         shape = (page.imagelength, page.imagewidth)
         size = shape[0] * shape[1] * dtype.itemsize
-        for index in range(self.frame_count):
-            self.tiff.filehandle.seek(page.dataoffsets[0] + index * size)
-            data = self.tiff.filehandle.read(size)
-            if len(data) < size:
-                return
-            yield _counts(np.frombuffer(data, dtype).reshape(shape))
+        self.tiff.filehandle.seek(page.dataoffsets[0] + index * size)
+        return np.frombuffer(self.tiff.filehandle.read(size), dtype).reshape(shape)
 
 
 @contextmanager

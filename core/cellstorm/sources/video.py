@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections import deque
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 import av
 from av.container import InputContainer
@@ -17,8 +20,9 @@ from av.error import FFmpegError
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from cellstorm.chunks import FILE_CHUNK_FRAMES, MAX_FRAME_SIDE, Chunk
-from cellstorm.cutting import ChunkCutter
+from cellstorm.chunks import FILE_CHUNK_FRAMES, MAX_FRAME_SIDE, Chunk, Counts
+from cellstorm.cutting import ChunkCutter, CutChunk
+from cellstorm.decoding import decode_frame
 from cellstorm.errors import InvalidVideo
 from cellstorm.frame_marks import FrameMark, read_frame_index_sei
 from cellstorm.h264 import (
@@ -46,6 +50,8 @@ _OPTIONS: Final = {
 }
 _WITHOUT_TIMES: Final = frozenset({"h264", "hevc", "m4v", "mpegvideo", "obu", "mjpeg"})
 """Streams without a container: FFmpeg makes their times up."""
+_WITH_HIDDEN_FRAMES: Final = frozenset({"vp8"})
+"""Some packets hold no frame that is shown."""
 _PROBED_PACKETS: Final = 64
 _X264_SETTINGS: Final = re.compile(rb"(x264 - core \d+[^\0]*?) - H\.264/MPEG-4 AVC codec[^\0]* - options: ([ -~]+)")
 
@@ -101,12 +107,14 @@ class _VideoSource(ABC):
         return _Clock(stream, told_fps=None if _is_timed(stream) else self._description.fps)
 
     def chunks(self) -> Iterator[Chunk]:
-        is_empty = True
-        for chunk in self._chunks():
-            is_empty = False
-            yield chunk
-        if is_empty:
-            raise InvalidVideo(f"{self._path.name} holds no frame that can be decoded; record or export it again")
+        chunks = self._chunks()
+        try:
+            yield next(chunks)
+        except StopIteration:
+            raise InvalidVideo(
+                f"{self._path.name} holds no frame that can be decoded; record or export it again"
+            ) from None
+        yield from chunks
 
     @abstractmethod
     def _chunks(self) -> Iterator[Chunk]:
@@ -136,6 +144,17 @@ class H264Source(_VideoSource):
         with _opened(self._path, keep_start=self._is_kept) as (container, stream):
             yield from _access_units(container, stream, self._clock(stream))
 
+    def frame(self, index: int, frame_count: int | None = None) -> tuple[int, Counts] | None:
+        holder: Chunk | None = None
+        for chunk in self._chunks():
+            if chunk.header.first_frame > index:
+                break
+            holder = chunk
+        if holder is None:
+            return None
+        position = min(index - holder.header.first_frame, holder.header.frame_count - 1)
+        return holder.header.first_frame + position, decode_frame(holder, position)
+
     def _chunks(self) -> Iterator[Chunk]:
         cutter = ChunkCutter(
             first_chunk=self._first_chunk,
@@ -149,12 +168,23 @@ class H264Source(_VideoSource):
             if configuration is not None:
                 cutter.add_parameter_sets(configuration.parameter_sets)
             for unit in _access_units(container, stream, self._clock(stream)):
-                yield from (cut.chunk for cut in cutter.add(unit) if cut.chunk is not None)
-        yield from (cut.chunk for cut in cutter.finish() if cut.chunk is not None)
+                yield from _given(cutter.add(unit))
+        yield from _given(cutter.finish())
 
 
 class DecodedSource(_VideoSource):
     """Any other video: decoded here, frame by frame."""
+
+    def frame(self, index: int, frame_count: int | None = None) -> tuple[int, Counts] | None:
+        with _opened(self._path) as (container, stream):
+            order = _Order.of(container, stream, frame_count)
+        newest: tuple[int, av.VideoFrame] | None = None
+        with _opened(self._path) as (container, stream):
+            for number, frame in order.numbered(_decoded(container, stream, first=order.start(index))):
+                if number > index:
+                    break
+                newest = number, frame
+            return newest and (newest[0], turned(luma(newest[1]), self._quarter_turns))
 
     def _chunks(self) -> Iterator[Chunk]:
         cutter = RawCutter()
@@ -170,6 +200,14 @@ class DecodedSource(_VideoSource):
                 damaged = 0
                 yield from cutter.add(clock.time_s(frame.pts), turned(luma(frame), self._quarter_turns))
         yield from cutter.finish(damaged=damaged)
+
+
+def _given(made: list[CutChunk]) -> Iterator[Chunk]:
+    """Those that hold frames; none of them is held any longer than until it is taken."""
+    chunks = deque(cut.chunk for cut in made if cut.chunk is not None)
+    made.clear()
+    while chunks:
+        yield chunks.popleft()
 
 
 @contextmanager
@@ -256,11 +294,11 @@ def _first_h264_unit(container: InputContainer, stream: VideoStream) -> AccessUn
 
 
 def _decoded(
-    container: InputContainer, stream: VideoStream, packets: int | None = None
+    container: InputContainer, stream: VideoStream, first: int = 0, stop: int | None = None
 ) -> Iterator[av.VideoFrame | None]:
-    """Frames in display order, and None for each packet that cannot be decoded; of so many packets, or of all."""
+    """Frames in display order, and None for each packet that cannot be decoded; of packets `first` to `stop` - 1."""
     stream.codec_context.options = {"max_pixels": str(MAX_FRAME_SIDE**2)}
-    for packet in islice(_packets(container, stream), packets):
+    for packet in islice(_packets(container, stream), first, stop):
         try:
             yield from packet.decode()
         except FFmpegError:
@@ -269,6 +307,48 @@ def _decoded(
         yield from stream.codec_context.decode(None)
     except FFmpegError:
         yield None
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """Which frame each packet of a file is, as far as their times tell it.
+
+    Attributes
+    ----------
+    times
+        At which they are shown, in that order; none where a packet has no time of its own, or has given no frame.
+    key_packets
+        Positions of those from which on can be decoded, and their times.
+    """
+
+    times: tuple[int, ...] = ()
+    key_packets: tuple[tuple[int, int], ...] = ()
+
+    @classmethod
+    def of(cls, container: InputContainer, stream: VideoStream, frame_count: int | None) -> Self:
+        packets = [(packet.pts, packet.is_keyframe) for packet in _packets(container, stream)]
+        times = sorted({pts for pts, _ in packets if pts is not None})
+        begins_with_key = any(is_key for _, is_key in packets[:1])
+        is_one_each = frame_count in (None, len(packets)) and stream.codec_context.name not in _WITH_HIDDEN_FRAMES
+        if not is_one_each or len(times) < len(packets) or not begins_with_key:
+            return cls()
+        keys = ((place, pts) for place, (pts, is_key) in enumerate(packets) if is_key and pts is not None)
+        return cls(tuple(times), tuple(keys))
+
+    def start(self, index: int) -> int:
+        """The packet from which on the frame can be decoded: the first one where it can only be found by counting."""
+        wanted = self.times[min(index, len(self.times) - 1)] if self.times else 0
+        return max((place for place, time in self.key_packets if time <= wanted), default=0)
+
+    def numbered(self, frames: Iterable[av.VideoFrame | None]) -> Iterator[tuple[int, av.VideoFrame]]:
+        """Decoded frames and their indices, as `DecodedSource` counts them: without those that are damaged before the first."""
+        count = 0
+        for frame in frames:
+            if frame is not None and self.times:
+                yield bisect_left(self.times, frame.pts or 0), frame
+            elif frame is not None:
+                yield count, frame
+            count += frame is not None or count > 0
 
 
 class _Clock:
@@ -312,7 +392,7 @@ def _is_timed(stream: VideoStream) -> bool:
 def _turning(path: Path, description: SourceDescription) -> dict[str, int]:
     """How the frames are to be turned, and their size then: as the first one's display matrix says."""
     with _opened(path) as (container, stream):
-        first = next((frame for frame in _decoded(container, stream, _PROBED_PACKETS) if frame is not None), None)
+        first = next((frame for frame in _decoded(container, stream, stop=_PROBED_PACKETS) if frame is not None), None)
     turns = round(first.rotation / 90) % 4 if first is not None else 0
     width, height = (description.height, description.width) if turns % 2 else (description.width, description.height)
     return {"rotation_degrees": 90 * turns, "width": width, "height": height}

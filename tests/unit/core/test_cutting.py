@@ -299,7 +299,7 @@ def test_a_loss_in_a_group_that_is_cut_anew_is_counted() -> None:
 
 
 def test_large_frames_make_shorter_raw_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(raw_chunks, "MAX_PAYLOAD_BYTES", 70 * 96 * 64)
+    monkeypatch.setattr(raw_chunks, "MAX_COUNTS_BYTES", 70 * 96 * 64)
     _, made = cut(encode_h264(numbered_frames(MAX_CHUNK_FRAMES + 1), group=1000))
     assert [s[1] for s in summary(made)] == [70, 70, 70, 70, 21]
     assert_frames_are_where_they_belong(made)

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
+import tracemalloc
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from cellstorm import decoding
 from cellstorm.chunks import Chunk
 from cellstorm.cutting import ChunkCutter
-from cellstorm.decoding import decode
+from cellstorm.decoding import decode, decode_frame
 from cellstorm.errors import InvalidChunk, InvalidSetting, InvalidVideo
 from cellstorm.h264 import SPS, join_annex_b, nal_type, parse_sps, split_annex_b
 from cellstorm.luma import luma
@@ -104,6 +105,67 @@ def test_raw_chunks_come_back_as_they_were(dtype: type[np.uint8] | type[np.uint1
     assert again.dtype == dtype
 
 
+def test_raw_chunks_that_older_versions_packed_at_once_can_be_read() -> None:
+    counts = ramp(np.uint16)
+    chunk = Chunk.of_counts(0, 0, range(5), counts)
+    payload = zlib.compress(counts.astype("<u2").tobytes(), level=1)
+    header = chunk.header.model_copy(update={"payload_sizes": (len(payload),)})
+    np.testing.assert_array_equal(decode(Chunk(header, (payload,))), counts)
+
+
+def large_chunk(codec: str) -> Chunk:
+    """64 frames of 1 MiB, in one group of pictures where they are encoded."""
+    frames = np.stack(list(numbered_frames(64, width=1024, height=1024)))
+    if codec == "raw":
+        return Chunk.of_counts(0, 0, [0.0] * 64, frames)
+    cutter = ChunkCutter()
+    made = [cut for unit in encode_h264(frames, group=64) for cut in cutter.add(unit)]
+    (cut,) = made + cutter.finish()
+    assert cut.chunk is not None
+    return cut.chunk
+
+
+def peak_mib(work: Callable[[], object]) -> float:
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("codec", ["h264", "raw"])
+def test_hardly_more_is_held_than_what_is_asked_for(codec: str) -> None:
+    chunk = large_chunk(codec)
+    roi = RegionOfInterest(x=0, y=0, width=64, height=64)
+    assert peak_mib(lambda: decode(chunk, roi)) < 35
+    assert peak_mib(lambda: decode_frame(chunk, 63)) < 35
+    assert peak_mib(lambda: decode(chunk)) < 64 + 35
+    assert decode(chunk, roi).base is None
+
+
+@pytest.mark.parametrize("codec", ["h264", "raw"])
+def test_a_frame_alone_is_as_it_is_among_the_others(codec: str) -> None:
+    roi = RegionOfInterest(x=3, y=5, width=700, height=20)
+    chunk = large_chunk(codec)
+    counts = decode(chunk)
+    for position in (0, 11, 63):
+        np.testing.assert_array_equal(decode_frame(chunk, position), counts[position])
+        np.testing.assert_array_equal(decode_frame(chunk, position, roi), counts[position, 5:25, 3:703])
+    with pytest.raises(InvalidSetting):
+        decode_frame(chunk, 0, RegionOfInterest(x=1000, y=0, width=40, height=20))
+
+
+def test_a_frame_alone_comes_in_display_order_and_despite_others_that_are_missing() -> None:
+    chunk = encoded_chunk({"bf": "3", "preset": "medium"})
+    assert [read_index(decode_frame(chunk, position)) for position in range(12)] == list(range(12))
+    chunk = encoded_chunk()
+    cut_short = replace(chunk, payloads=(*chunk.payloads[:7], *[b""] * 5))
+    assert read_index(decode_frame(cut_short, 6)) == 6
+    with pytest.raises(InvalidChunk, match="frame 7 of a chunk cannot be decoded"):
+        decode_frame(cut_short, 7)
+
+
 def test_frames_that_cannot_be_decoded_are_counted() -> None:
     chunk = encoded_chunk()
     payloads = (*chunk.payloads[:7], b"\0\0\0\1\x41nonsense", *chunk.payloads[8:11], b"")
@@ -132,6 +194,19 @@ def test_a_raw_chunk_that_swells_is_stopped() -> None:
         decode(replace(honest, payloads=(b"\0" * 30,)))
     with pytest.raises(InvalidChunk, match="more or fewer bytes"):
         decode(replace(honest, payloads=(honest.payloads[0][:-9],)))
+
+
+@pytest.mark.parametrize("size_change", [-1, 1])
+def test_a_raw_chunk_of_many_pieces_is_as_long_as_its_header_says(size_change: int) -> None:
+    random = np.random.default_rng(3)
+    counts = random.integers(
+        0, 256, (5, 2000, 3000), dtype=np.uint8
+    )  # each more than half a piece, and as large packed
+    chunk = Chunk.of_counts(0, 0, range(5), counts)
+    np.testing.assert_array_equal(decode(chunk), counts)
+    other = zlib.compress((counts.tobytes() + b"\0")[: counts.size + size_change], level=1)
+    with pytest.raises(InvalidChunk, match="more or fewer bytes"):
+        decode(replace(chunk, payloads=(other,)))
 
 
 def test_too_many_pixels_ask_for_a_region(monkeypatch: pytest.MonkeyPatch) -> None:
