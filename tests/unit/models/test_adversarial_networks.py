@@ -49,6 +49,16 @@ def test_a_frames_result_does_not_depend_on_its_neighbours_in_the_batch(kind: Ki
     assert together.std() > 0.1
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_a_map_begins_a_little_bright_for_below_zero_it_would_hardly_learn(seed: int) -> None:
+    torch.manual_seed(seed)
+    net = FrameNet("pix2pix").eval()
+    with torch.no_grad():
+        picture = net.picture(net.seen(Frame.of(_counts(2))))
+    assert (picture > 0).float().mean() > 0.95
+    assert 0.3 < picture.median() < 3.0  # of noise
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_another_cameras_gain_and_offset_change_the_light_and_nothing_else(kind: Kind) -> None:
     net, counts = _net(kind), _counts(2)
