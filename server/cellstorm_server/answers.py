@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import hashlib
 import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from fastapi import Response, status
 from fastapi.responses import FileResponse
@@ -18,10 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from cellstorm.acquisitions import Acquisition, State
 from cellstorm.errors import ResultNotReady, StorageFull
-from cellstorm.results.folder import REPORT
+from cellstorm.results.folder import FULL_DISK, REPORT
 from cellstorm_server.services import Services
-
-_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 async def made(name: str, media_type: str, write: Callable[[Path], None]) -> Response:
@@ -37,7 +33,7 @@ async def made(name: str, media_type: str, write: Callable[[Path], None]) -> Res
         await asyncio.to_thread(write, folder / name)
     except BaseException as error:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
-        if isinstance(error, OSError) and error.errno in _NO_ROOM:
+        if isinstance(error, OSError) and error.errno in FULL_DISK:
             raise _no_room(error) from error
         raise
     return _MadeResponse(folder / name, media_type=media_type, filename=name)

@@ -70,7 +70,8 @@ FOLDER_NAMES: Final = (*_SOMETIMES, *RESULT_NAMES)
 _HIDDEN: Final = ".incomplete-"
 _LEFTOVER_S: Final = 3600.0
 """What is hidden and older was left by a process that was killed."""
-_FULL: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+"""What the system says where there is no room for more."""
 _UNWRITABLE: Final = (
     errno.EACCES,
     errno.EPERM,
@@ -293,7 +294,7 @@ def _move_in(hidden: Path, folder: Path) -> None:
 
 
 def _in_our_words(error: OSError, folder: Path) -> CellstormError | None:
-    if error.errno in _FULL:
+    if error.errno in FULL_DISK:
         return StorageFull(f"the disk has no room for the results in {folder}; make room and try again")
     if error.errno in _UNWRITABLE:
         return InvalidSetting(f"results cannot be written to {folder} ({error.strerror}); choose another folder")
