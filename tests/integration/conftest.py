@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.gateway import Gateway
+from tests.intake_bench import Bench
 from tests.redis_server import RedisServer
 
 
@@ -25,3 +27,10 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     }
     with RedisServer(folder / "redis") as redis, Gateway(folder, redis, settings) as running:
         yield running
+
+
+@pytest.fixture
+def bench(redis_url: str, tmp_path: Path) -> Iterator[Bench]:
+    bench = Bench(redis_url, tmp_path / "data")
+    yield bench
+    bench.store.redis.close()
