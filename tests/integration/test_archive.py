@@ -22,7 +22,7 @@ from cellstorm_server.ingest.session import Intake
 from cellstorm_server.queueing import JobQueues
 from tests.fakes import blinking_localizations, filaments_and_rings_nm, star_localizations
 from tests.gateway import Gateway
-from tests.integration.test_intake import frames_of, headers, recording
+from tests.intake_bench import frames_of, headers, recording
 from tests.integration.test_live import receive_binary, receive_text, watching
 from tests.integration.test_rest import API, bearer, check_problem
 from tests.integration.test_uploads import VIDEO_FRAMES, write_video

@@ -26,7 +26,7 @@ from cellstorm_worker.jobs import ChunkJobs, Generators
 from cellstorm_worker.onnx_generator import WarmGenerators
 from tests.fakes import PeakGenerator
 from tests.gateway import ADMIN_TOKEN, Gateway
-from tests.integration.test_intake import frames_of, recording
+from tests.intake_bench import frames_of, recording
 from tests.integration.test_rest import API, check_problem
 
 _OVER = ("finished", "failed")
