@@ -150,7 +150,8 @@ async def _until_sent_or_lost(connection: RTCPeerConnection, sender: RTCRtpSende
     reported: object = None
     while not track.is_exhausted.is_set():
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(track.is_exhausted.wait(), 0.1)
+            async with asyncio.timeout(0.1):
+                await track.is_exhausted.wait()
         if connection.connectionState in ("failed", "closed"):
             return track.is_exhausted.is_set()
         report = await _last_report(sender)

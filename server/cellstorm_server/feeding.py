@@ -178,7 +178,8 @@ class Feeding:
             if member is None:
                 self._changed.clear()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._changed.wait(), _POLL_S if self._members else None)
+                    async with asyncio.timeout(_POLL_S if self._members else None):
+                        await self._changed.wait()
                 continue
             outcome = await loop.run_in_executor(self._threads, self._turn, member)
             member.is_busy = False

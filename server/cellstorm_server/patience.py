@@ -135,8 +135,12 @@ class _Exchange:
     async def receive(self) -> Message:
         if self._is_complete:
             return await self._receive()
+        patience_s = self._patience_s()
+        if patience_s <= 0:  # what has come already is taken without a wait, and so without a timeout
+            return self._refuse(_stalled())
         try:
-            message = await asyncio.wait_for(self._receive(), self._patience_s())
+            async with asyncio.timeout(patience_s):
+                message = await self._receive()
         except TimeoutError:
             return self._refuse(_stalled())
         if self._bytes_left is not None:

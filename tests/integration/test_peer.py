@@ -34,12 +34,14 @@ async def received(pictures: list[bytes]) -> list[EncodedFrame]:
         answer = await peer.answer(await offer_of(sender, track), "127.0.0.1")
         await sender.setRemoteDescription(RTCSessionDescription(answer, "answer"))
         collecting = asyncio.create_task(collect())
-        await asyncio.wait_for(track.is_over.wait(), 20)
+        async with asyncio.timeout(20):
+            await track.is_over.wait()
         await asyncio.sleep(0.3)
     finally:
         await sender.close()
         await peer.close()
-    await asyncio.wait_for(collecting, 5)
+    async with asyncio.timeout(5):
+        await collecting
     return frames
 
 

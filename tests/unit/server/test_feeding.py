@@ -47,18 +47,19 @@ def given(store: Store, library: Library, acquisition_id: str) -> None:
     tifffile.imwrite(library.upload(acquisition_id), np.zeros((4, 16, 16), np.uint8), photometric="minisblack")
 
 
+async def until_offered(feeder: FullFeeder, count: int) -> None:
+    for _ in range(2000):
+        if len(feeder.offered) >= count:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError(feeder.offered)
+
+
 def test_nothing_more_is_read_while_too_much_waits_for_room(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "_HELD_BYTES", 1)
     library, feeder = Library(tmp_path, 0), FullFeeder()
-
-    async def until_offered(count: int) -> None:
-        for _ in range(2000):
-            if len(feeder.offered) >= count:
-                return
-            await asyncio.sleep(0.01)
-        raise AssertionError(feeder.offered)
 
     async def scenario() -> None:
         feeding = Feeding(store, feeder, library, Settings(), Claims(store))  # type: ignore[arg-type]  # a fake
@@ -66,13 +67,29 @@ def test_nothing_more_is_read_while_too_much_waits_for_room(
         for name in names:
             given(store, library, name)
         await feeding.start(names[0])
-        await until_offered(1)
+        await until_offered(feeder, 1)
         for name in names[1:]:
             await feeding.start(name)
         await asyncio.sleep(0.5)
         assert feeder.offered == {names[0]}
         feeder.has_room = True
-        await until_offered(6)
+        await until_offered(feeder, 6)
         await feeding.shutdown()
+
+    asyncio.run(scenario())
+
+
+def test_a_shutdown_ends_it_though_a_recording_has_just_come(store: Store, tmp_path: Path) -> None:
+    library, feeder = Library(tmp_path, 0), FullFeeder()
+
+    async def scenario() -> None:
+        feeding = Feeding(store, feeder, library, Settings(), Claims(store))  # type: ignore[arg-type]  # a fake
+        for name in ("first", "second"):
+            given(store, library, name)
+        await feeding.start("first")
+        await until_offered(feeder, 1)
+        await feeding.start("second")
+        async with asyncio.timeout(10):
+            await feeding.shutdown()
 
     asyncio.run(scenario())

@@ -100,7 +100,8 @@ def test_what_is_put_and_is_no_recording_may_not_be_larger(path: str) -> None:
     assert start["status"] == 413
 
 
-def test_a_body_that_drips_for_ever_is_answered_408() -> None:
+@pytest.mark.parametrize("is_slow", [True, False], ids=["drips", "pours"])
+def test_a_body_that_comes_for_ever_is_answered_408(is_slow: bool) -> None:
     """Each piece comes in time; all of them together do not."""
 
     async def scenario() -> tuple[int, int]:
@@ -110,7 +111,8 @@ def test_a_body_that_drips_for_ever_is_answered_408() -> None:
         async def receive() -> Message:
             nonlocal received
             received += 1
-            await asyncio.sleep(0)
+            if is_slow:
+                await asyncio.sleep(0)
             return {"type": "http.request", "body": b"", "more_body": True}
 
         async def send(message: Message) -> None:
