@@ -28,6 +28,7 @@ from cellstorm.errors import InvalidInput, InvalidSetting, RuntimeUnavailable
 from cellstorm.generator import Generator
 from cellstorm.localizations import Localizations
 from cellstorm.pipeline import localize_counts
+from cellstorm.roi import RegionOfInterest
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM, Truth
 from cellstorm.settings import Settings
 from cellstorm.sources import open_source
@@ -144,7 +145,8 @@ def evaluate_video(pair: Pair, generator: Generator, conditions: Conditions) -> 
     chunks = list(source.chunks())
     width, height = source.frame_size
     settings = AcquisitionSettings(pixel_size_nm=pair.pixel_size_nm, camera=conditions.camera)
-    table, took_s, processor_s = _localize(chunks, generator, settings, conditions.camera)
+    region = pair.region(width, height)
+    table, took_s, processor_s = _localize(chunks, generator, region, settings, conditions.camera)
     frames = sum(chunk.header.frame_count for chunk in chunks)
     size_bits = 8 * sum(sum(chunk.header.payload_sizes) for chunk in chunks)
     field = Field.of_image(width, height, pair.pixel_size_nm, conditions.border_nm, pair.max_y_nm)
@@ -164,7 +166,11 @@ def evaluate_video(pair: Pair, generator: Generator, conditions: Conditions) -> 
 
 
 def _localize(
-    chunks: Sequence[Chunk], generator: Generator, settings: AcquisitionSettings, camera: Camera
+    chunks: Sequence[Chunk],
+    generator: Generator,
+    region: RegionOfInterest,
+    settings: AcquisitionSettings,
+    camera: Camera,
 ) -> tuple[Localizations, float, float]:
     """All localizations; seconds that it took without decoding, by the clock and of all cores together."""
 
@@ -174,7 +180,7 @@ def _localize(
 
     tables, took_s, processor_s = [], 0.0, 0.0
     for number, chunk in enumerate(chunks):
-        counts = decode(chunk)
+        counts = decode(chunk, region)
         if number == 0:
             localize(chunk, counts)  # the first time is slower
         began, processor_began = time.perf_counter(), time.process_time()

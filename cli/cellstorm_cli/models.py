@@ -155,7 +155,7 @@ def export(
         typer.Option(
             min=LEAST_THRESHOLD,
             max=MOST_THRESHOLD,
-            help="Least probability that is reported; else the expected Jaccard's best.",
+            help="Least probability that is reported; else by the expected efficiency.",
         ),
     ] = None,
     bench: Annotated[

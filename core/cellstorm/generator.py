@@ -56,7 +56,7 @@ class GeneratorSpec(BaseModel):
         gt=0,
         lt=1,
         description="Of the probability, or in a map of the frame's maximum, below which nothing is reported; null, of "
-        "emitters alone: the one with which the expected Jaccard index is highest.",
+        "emitters alone: those are reported with which the expected efficiency is highest.",
     )
     judge: Judge | None = Field(
         default=None, description="Of emitters: revises candidates by what a chunk shows; null, they stay as they are."
@@ -95,7 +95,7 @@ class GeneratorSpec(BaseModel):
     @property
     def threshold_in_words(self) -> str:
         """For reports and cards."""
-        return "by the expected Jaccard index" if self.threshold is None else f"{self.threshold:g}"
+        return "by the expected efficiency" if self.threshold is None else f"{self.threshold:g}"
 
     def with_threshold(self, threshold: float) -> Self:
         """The same generator, read out with another threshold."""

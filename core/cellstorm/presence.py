@@ -1,11 +1,15 @@
 """Which of a chunk's candidates are reported: those that are there, as far as the chunk as a whole tells.
 
 The generator's judge revises what each candidate says of itself by what the others show (judging.py). Then those are reported
-with which the expected Jaccard index is highest. With probabilities p, and n of the candidates reported, it is
-sum(reported p) / (n + sum(all p) - sum(reported p)), which asks for little of faint molecules among many, and for 0.5 at
-most, where all are bright. Where next to nothing would be reported, more is asked: it may be a recording without a molecule,
-and there every phantom is one too many, while candidates are right or wrong together. A threshold of the user's own takes
-the place of all this.
+with which the expected efficiency is highest: as many molecules as can be told from phantoms, and as near to where they are. It is
+the SMLM challenge's, 1 - sqrt((1 - J)² + (w R)²) with the Jaccard index J and the lateral RMSE R (Sage et al., Nat. Methods 16, 387
+(2019)). With probabilities p, one sigma s of each coordinate, and n of the candidates reported, what is to be expected of them is
+
+    J = sum(reported p) / (n + sum(all p) - sum(reported p))        R² = sum(reported p 2 s²) / sum(reported p)
+
+which asks for little of faint molecules among many, and for about 0.5 where all are bright; for more of one whose place is vague.
+Where next to nothing would be reported, more is asked: it may be a recording without a molecule, and there every phantom is one
+too many, while candidates are right or wrong together. A threshold of the user's own takes the place of all this.
 """
 
 from __future__ import annotations
@@ -20,6 +24,8 @@ from cellstorm.localizations import Localizations, concatenate
 
 GROUP_FRAMES: Final = 32
 """Frames that are judged together, from a chunk's first one on: some seconds of video, in which little bleaches."""
+RMSE_WEIGHT: Final = 0.5
+"""w, of an RMSE in camera pixels. With pixels of 100 nm the challenge's own would be 1: .03 of Jaccard more would be lost at 500 photons and a phone's bitrate."""
 LEAST: Final = 0.2
 """Nothing less likely is reported: where there is next to nothing, the best of what may be there would always be."""
 LEAST_ALONE: Final = 0.8
@@ -27,6 +33,8 @@ LEAST_ALONE: Final = 0.8
 COMPANY: Final = 10.0
 """So many molecules to be expected in judging.UNIT_VOLUME_PX, and LEAST_ALONE has come down to LEAST by all but a third. Empty
 recordings have up to 6, those of the faintest molecules that are found at all 20 and more."""
+ROUNDS: Final = 10
+"""Two to five are needed."""
 
 
 def reported(
@@ -41,8 +49,7 @@ def reported(
     """Those of `candidates` that are reported, in their order, as the judge sees them.
 
     Candidates are ordered by frame. `frames` (n,) are the indices, rising, of all frames of one chunk in which they were
-    sought, of `frame_pixels` camera pixels each. None is no judge, and the threshold with which the expected Jaccard index
-    is highest.
+    sought, of `frame_pixels` camera pixels each. None is no judge, and the choice with which the expected efficiency is highest.
     """
     kept = []
     for first in range(0, len(frames), GROUP_FRAMES):
@@ -50,20 +57,56 @@ def reported(
         group = candidates[slice(*np.searchsorted(candidates["frame"], [own[0], own[-1] + 1]))]
         if judge is not None:
             group = judge.revise(group, frame_count=len(own), frame_pixels=frame_pixels, pixel_size_nm=pixel_size_nm)
-        least = best_threshold(group["probability"], len(own) * frame_pixels) if threshold is None else threshold
-        kept.append(group[group["probability"] > least])
+        if threshold is None:
+            chosen = best(group["probability"], group["precision_nm"] / pixel_size_nm, len(own) * frame_pixels)
+        else:
+            chosen = group["probability"] > threshold
+        kept.append(group[chosen])
     return concatenate(kept)
 
 
-def best_threshold(probability: NDArray[np.floating], volume_px: int) -> float:
-    """Candidates over it, reported, give the highest expected Jaccard index J: it is J / (1 + J), at most a half; or more, where few.
+def best(probability: NDArray[np.floating], precision_px: NDArray[np.floating], volume_px: int) -> NDArray[np.bool_]:
+    """(n,) Which candidates to report, for the highest expected efficiency; where these are few, more is asked of each.
 
-    `probability` (n,) are those of all candidates in so many pixels of all frames together.
+    `probability` and `precision_px` (n,), one sigma of a coordinate in camera pixels, are those of all candidates in
+    `volume_px` pixels of all frames together.
     """
-    falling = np.sort(probability.astype(np.float64))[::-1]
+    likely = probability.astype(np.float64)
+    chosen = _most_efficient(likely, 2.0 * (RMSE_WEIGHT * precision_px.astype(np.float64)) ** 2)
+    expected = likely[chosen].sum() / (volume_px / UNIT_VOLUME_PX + USUAL_VOLUME)
+    alone = LEAST + (LEAST_ALONE - LEAST) * float(np.exp(-expected / COMPANY))
+    return chosen & (likely > alone)
+
+
+def _most_efficient(probability: NDArray[np.float64], squared: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Those with the least (1 - J)² + (w R)², `squared` being what each would have (w R)² be; all over LEAST.
+
+    From the choice with the highest expected J on, those are taken that would lessen it if a little more of them were reported,
+    until that lessens it no more.
+    """
+    every = probability.sum()
+    chosen = (probability > LEAST) & (probability > _best_threshold(probability))
+    kept, least = chosen, np.inf
+    for _ in range(ROUNDS):
+        true = probability[chosen].sum()
+        if true == 0.0:
+            break
+        union = chosen.sum() + every - true
+        jaccard, mean_squared = true / union, (probability * squared)[chosen].sum() / true
+        loss = (1.0 - jaccard) ** 2 + mean_squared
+        if loss >= least:
+            break
+        kept, least = chosen, loss
+        by_jaccard = 2.0 * (1.0 - jaccard) * (probability * (1.0 + jaccard) - jaccard) / union
+        by_rmse = probability * (mean_squared - squared) / true
+        chosen = (probability > LEAST) & (by_jaccard + by_rmse > 0.0)
+    return kept
+
+
+def _best_threshold(probability: NDArray[np.float64]) -> float:
+    """Candidates over it, reported, give the highest expected Jaccard index J: it is J / (1 + J), at most a half."""
+    falling = np.sort(probability)[::-1]
     true = np.cumsum(falling)
     every = true[-1] if len(true) else 0.0
     jaccard = (true / (np.arange(1, len(falling) + 1) + every - true)).max(initial=0.0)
-    best = max(LEAST, float(jaccard / (1.0 + jaccard)))
-    expected = falling[falling > best].sum() / (volume_px / UNIT_VOLUME_PX + USUAL_VOLUME)
-    return max(best, LEAST + (LEAST_ALONE - LEAST) * float(np.exp(-expected / COMPANY)))
+    return float(jaccard / (1.0 + jaccard))

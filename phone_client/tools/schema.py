@@ -178,9 +178,11 @@ def _judging() -> dict[str, object]:
 def _presence() -> dict[str, object]:
     return {
         "group_frames": presence.GROUP_FRAMES,
+        "rmse_weight": presence.RMSE_WEIGHT,
         "least": presence.LEAST,
         "least_alone": presence.LEAST_ALONE,
         "company": presence.COMPANY,
+        "rounds": presence.ROUNDS,
     }
 
 

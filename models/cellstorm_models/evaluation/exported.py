@@ -81,10 +81,12 @@ def score_bench(generator: ExportedGenerator, spec: GeneratorSpec, bench: Iterab
     """On every video, but for a border of 300 nm."""
     figures = []
     for pair in bench:
-        truth, counts = pair.read_truth(), read_luma(pair.video)
-        height_nm, width_nm = ((side - 1) * pair.pixel_size_nm for side in counts.shape[1:])
+        truth, frames = pair.read_truth(), read_luma(pair.video)
+        height_nm, width_nm = ((side - 1) * pair.pixel_size_nm for side in frames.shape[1:])
         if pair.max_y_nm is not None:
             height_nm = pair.max_y_nm + BORDER_NM
+        rows, columns = pair.region(frames.shape[2], frames.shape[1]).slices
+        counts = np.ascontiguousarray(frames[:, rows, columns])
         table = generator.localize(counts, spec, pixel_size_nm=pair.pixel_size_nm)
         kept_table, kept_truth = (inside(rows, width_nm, height_nm, BORDER_NM) for rows in (table, truth))
         figures.append(Figure(pair.name, score(kept_table, kept_truth)))

@@ -74,7 +74,7 @@ def _models(evaluation: Evaluation) -> str:
                 f"`{model.name}`",
                 model.version,
                 digest,
-                "expected Jaccard" if model.threshold is None else f"{model.threshold:g}",
+                "expected efficiency" if model.threshold is None else f"{model.threshold:g}",
                 work,
                 *speed,
             ]

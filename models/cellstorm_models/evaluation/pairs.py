@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Final
 
 from cellstorm.errors import InvalidInput
+from cellstorm.roi import RegionOfInterest
 from cellstorm.scoring import Truth, read_truth
 
 _BENCH_NAME: Final = re.compile(r"p(\d+)_(\w+)")
 MAX_Y_NM: Final = {"chromium": 23_700.0, "browser": 49_300.0}
-"""Of the bench's stream and that of benchmarks/unseen.py: below it lies a barcode."""
+"""Of the bench's stream and that of benchmarks/unseen.py: farther below lies a barcode."""
+_TO_BARCODE_NM: Final = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,7 @@ class Pair:
     Attributes
     ----------
     max_y_nm
-        Below it nothing is scored; None for the whole image.
+        Below it nothing is scored, for there is something that is no sample; None for the whole image.
     """
 
     video: Path
@@ -45,6 +47,12 @@ class Pair:
         """As the name says it; else the name itself."""
         named = _BENCH_NAME.fullmatch(self.name)
         return named[2] if named else self.name
+
+    def region(self, width_px: int, height_px: int) -> RegionOfInterest:
+        """What is localized of a frame, as a user would choose it: the sample. Each edge of a barcode looks like a molecule."""
+        if self.max_y_nm is not None:
+            height_px = round((self.max_y_nm + _TO_BARCODE_NM) / self.pixel_size_nm)
+        return RegionOfInterest(x=0, y=0, width=width_px, height=height_px)
 
     def read_truth(self) -> Truth:
         """The table.

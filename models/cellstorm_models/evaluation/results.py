@@ -27,7 +27,7 @@ class ModelFacts:
     version: str
     sha256: str | None  # None where there is no network
     output: str
-    threshold: float | None  # None: the one with the highest expected Jaccard index
+    threshold: float | None  # None: the choice with the highest expected efficiency
     operations_per_frame: int | None  # floating-point, at 128x128 pixels; None where there is no network
 
 

@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 6013971f26866f38b50cc1e437d8624cb17b3605d168012fa0351867f08ecba6); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 4a602a6c2f594db1e21007ce0fcb559fea6bc227ba2f0dddf9850e40b0b25143); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -228,7 +228,7 @@ export interface GeneratorSpec {
    */
   size_multiple: number;
   /**
-   * Of the probability, or in a map of the frame's maximum, below which nothing is reported; null, of emitters alone: the one with which the expected Jaccard index is highest.
+   * Of the probability, or in a map of the frame's maximum, below which nothing is reported; null, of emitters alone: those are reported with which the expected efficiency is highest.
    */
   threshold: number | null;
   /**

@@ -4,7 +4,7 @@ import examples from "../generated/examples.json";
 import type { Judge } from "../generated/models";
 import { JUDGING, PRESENCE } from "../generated/tables";
 import { ROW_VALUES, columnIndex } from "../live/messages";
-import { Group, bestThreshold } from "./presence";
+import { Group, best } from "./presence";
 
 const SCALE = { framePixels: 100, pixelSizeNm: 100 };
 
@@ -50,7 +50,7 @@ test("nothing is reported before a group is full or its chunk over", () => {
   expect(group.end()).toEqual([]);
 });
 
-test("a person's own threshold takes the place of the best", () => {
+test("a person's own threshold takes the place of the best choice", () => {
   const row = new Float32Array(ROW_VALUES);
   row[columnIndex("probability")] = 0.8;
   const counts = [0.75, 0.85].map((threshold) => {
@@ -61,16 +61,24 @@ test("a person's own threshold takes the place of the best", () => {
   expect(counts).toEqual([1, 0]);
 });
 
-test("the best threshold falls with what can be expected", () => {
-  const many = <T>(values: T[]): T[] => Array.from({ length: 50 }, () => values).flat();
-  const volumePx = JUDGING.unit_volume_px;
-  expect(bestThreshold(many([1, 1, 1]), volumePx)).toBeCloseTo(0.5, 5);
-  expect(bestThreshold(many([0.9, 0.4, 0.4, 0.4]), volumePx)).toBeLessThan(0.4);
+const many = <T>(values: T[]): T[] => Array.from({ length: 50 }, () => values).flat();
+const chosenOf = (probability: number[], precisionPx: number[], volumePx: number = JUDGING.unit_volume_px) =>
+  probability.filter((_, at) => best(probability, precisionPx, volumePx)[at]!);
+
+test("less is asked where less can be expected", () => {
+  const sharp = many([0.1, 0.1, 0.1, 0.1]);
+  expect(chosenOf(many([1, 1, 1, 0.4]), sharp)).toEqual(many([1, 1, 1]));
+  expect(chosenOf(many([0.9, 0.4, 0.4, 0.4]), sharp)).toHaveLength(sharp.length);
+});
+
+test("more is asked of what is vague", () => {
+  const faint = many([0.9, 0.9, 0.9, 0.6]);
+  expect(chosenOf(faint, many([0.2, 0.2, 0.2, 0.2]))).toHaveLength(faint.length);
+  expect(chosenOf(faint, many([0.2, 0.2, 0.2, 1.2]))).toEqual(many([0.9, 0.9, 0.9]));
 });
 
 test("more is asked of what is seen alone", () => {
-  const volumePx = JUDGING.unit_volume_px;
-  expect(bestThreshold([], volumePx)).toBe(PRESENCE.least_alone);
-  expect(bestThreshold([0.6], volumePx)).toBeGreaterThan(0.6);
-  expect(bestThreshold([0.6], volumePx / PRESENCE.group_frames)).toBeLessThan(0.6); // a single frame tells little
+  expect(chosenOf([], [])).toEqual([]);
+  expect(chosenOf([PRESENCE.least_alone - 0.05], [0.1])).toEqual([]);
+  expect(chosenOf([0.6], [0.1], JUDGING.unit_volume_px / PRESENCE.group_frames)).toEqual([0.6]); // a single frame tells little
 });

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from cellstorm.judging import Judge
 from cellstorm.localizations import LOCALIZATION, Localizations
-from cellstorm.presence import GROUP_FRAMES, LEAST, LEAST_ALONE, best_threshold, reported
+from cellstorm.presence import GROUP_FRAMES, LEAST, LEAST_ALONE, RMSE_WEIGHT, best, reported
 from tests.fakes import plain_judge
 
 _FRAME_PIXELS = 128 * 128
@@ -49,25 +49,48 @@ def test_a_threshold_of_ones_own_is_asked_of_what_the_judge_says() -> None:
     assert [len(_report(table, 1, threshold=least, judge=plain_judge(logit=1.0))) for least in (0.7, 0.75)] == [1, 0]
 
 
-def test_the_best_threshold_gives_the_highest_expected_jaccard_index() -> None:
-    probability = np.random.default_rng(4).beta(0.5, 1.0, 300)
-    least = best_threshold(probability, GROUP_FRAMES * _FRAME_PIXELS)
+def _efficiency(
+    probability: NDArray[np.float64], precision_px: NDArray[np.float64], chosen: NDArray[np.bool_]
+) -> float:
+    """What presence.py says is to be expected of that choice."""
+    true = probability[chosen].sum()
+    jaccard = true / (chosen.sum() + probability.sum() - true)
+    squared = (probability * 2.0 * precision_px**2)[chosen].sum() / true
+    return float(1.0 - np.sqrt((1.0 - jaccard) ** 2 + RMSE_WEIGHT**2 * squared))
 
-    def expected(threshold: float) -> float:
-        over = probability[probability > threshold]
-        return float(over.sum() / (len(over) + probability.sum() - over.sum()))
 
-    assert LEAST < least < 0.5
-    assert expected(least) == pytest.approx(max(expected(other) for other in np.linspace(0, 1, 500, endpoint=False)))
+def test_nothing_more_or_less_would_be_more_efficient() -> None:
+    random = np.random.default_rng(4)
+    probability = LEAST + (1.0 - LEAST) * random.beta(0.5, 1.0, 300)
+    precision_px = random.lognormal(-1.0, 0.5, 300)
+    chosen = best(probability, precision_px, GROUP_FRAMES * _FRAME_PIXELS)
+    reached = _efficiency(probability, precision_px, chosen)
+    assert 50 < chosen.sum() < 250
+    for place in range(len(probability)):
+        other = chosen.copy()
+        other[place] = not other[place]
+        assert _efficiency(probability, precision_px, other) <= reached + 1e-6
+    thresholds = np.linspace(0, 0.99, 100)
+    assert reached > max(_efficiency(probability, precision_px, probability > least) for least in thresholds)
+
+
+def test_more_is_asked_of_what_is_vague() -> None:
+    probability = np.full(400, 0.8)
+    precision_px = np.where(np.arange(400) % 4, 0.2, 1.2)
+    np.testing.assert_array_equal(best(probability, precision_px, GROUP_FRAMES * _FRAME_PIXELS), precision_px < 1.0)
 
 
 def test_more_is_asked_of_what_is_seen_alone() -> None:
     volume = GROUP_FRAMES * _FRAME_PIXELS
-    one = np.array([0.6])
-    assert best_threshold(one[:0], volume) == LEAST_ALONE
-    assert best_threshold(one, volume) > 0.75
-    assert best_threshold(one, _FRAME_PIXELS) < 0.5  # a single frame without others tells little
-    assert best_threshold(np.repeat(one, 60), volume) < 0.5
+
+    def is_reported(probability: float, count: int, volume_px: int) -> bool:
+        return bool(best(np.full(count, probability), np.full(count, 0.2), volume_px).all())
+
+    assert len(best(np.empty(0), np.empty(0), volume)) == 0
+    assert not is_reported(LEAST_ALONE - 0.05, 1, volume)
+    assert is_reported(LEAST_ALONE + 0.05, 1, volume)
+    assert is_reported(0.6, 1, _FRAME_PIXELS)  # a single frame without others tells little
+    assert is_reported(0.6, 60, volume)
 
 
 def test_faint_molecules_among_many_are_reported_for_less_than_a_half() -> None:

@@ -42,6 +42,12 @@ def test_videos_of_one_brightness_share_a_truth(tmp_path: Path) -> None:
     assert (pairs["chromium"].max_y_nm, pairs["mine"].max_y_nm) == (23_700, None)
 
 
+def test_a_barcode_is_no_part_of_what_is_localized(tmp_path: Path) -> None:
+    names = ("chromium.mp4", "chromium.csv", "mine.mp4", "mine.csv")
+    regions = {pair.name: str(pair.region(256, 256)) for pair in bench_pairs(touch(tmp_path, *names), 100.0)}
+    assert regions == {"chromium": "0,0,256,240", "mine": "0,0,256,256"}
+
+
 def test_a_simulated_recording_is_a_bench_as_it_is_written(tmp_path: Path) -> None:
     (pair,) = bench_pairs(touch(tmp_path, "video.mp4", "truth.csv", "config.json"), 100.0)
     assert pair.truth.name == "truth.csv"
