@@ -25,7 +25,8 @@ from cellstorm.localizations import Localizations, concatenate
 GROUP_FRAMES: Final = 32
 """Frames that are judged together, from a chunk's first one on: some seconds of video, in which little bleaches."""
 RMSE_WEIGHT: Final = 0.5
-"""w, of an RMSE in camera pixels. With pixels of 100 nm the challenge's own would be 1: .03 of Jaccard more would be lost at 500 photons and a phone's bitrate."""
+"""w, of an RMSE in camera pixels. With pixels of 100 nm the challenge's own would be 1: .03 of Jaccard would be lost at 500 photons and
+a phone's bitrate."""
 LEAST: Final = 0.2
 """Nothing less likely is reported: where there is next to nothing, the best of what may be there would always be."""
 LEAST_ALONE: Final = 0.8
