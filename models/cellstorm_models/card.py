@@ -20,7 +20,7 @@ from cellstorm_models.evaluation import (
     score_simulated,
 )
 from cellstorm_models.evaluation.pairs import Pair
-from cellstorm_models.judges import EMPTY_CLIPS, JUDGE_CLIPS
+from cellstorm_models.judges import KINDS
 from cellstorm_models.simulation import SimulationConfig
 from cellstorm_models.training import TrainConfig
 from cellstorm_models.variety import Variety
@@ -115,7 +115,7 @@ def write_card(
         step=reached["step"],
         best=reached["best"],
         machine=reached["machine"],
-        clips=JUDGE_CLIPS + EMPTY_CLIPS,
+        clips=sum(kind.clips for kind in KINDS),
         tolerance=DEFAULT_TOLERANCE_NM,
         milliseconds=milliseconds_per_frame(generator),
         tables="\n".join(tables),
