@@ -33,7 +33,7 @@ LEAST_ALONE: Final = 0.85
 """Likewise, of a candidate that nothing else would be reported with: noise that a codec carries along is given .2 to .6 by a judge."""
 COMPANY: Final = 15.0
 """So many molecules to be expected in judging.UNIT_VOLUME_PX, and LEAST_ALONE has come down to LEAST by all but a third. The faintest
-molecules that are found at all come by twenty and more. With 10, and 0.8 above, 13 phantoms are in 2400 empty frames; with these, one."""
+molecules that are found at all come by twenty and more. With 10, and 0.8 above, 2400 empty frames hold 13 phantoms; with these, one."""
 ROUNDS: Final = 10
 """Two to five are needed."""
 
