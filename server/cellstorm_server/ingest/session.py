@@ -281,7 +281,7 @@ class Session:
     async def _close_down(self) -> None:
         try:
             await asyncio.to_thread(self._intake.finish)
-        except CellstormError as error:
+        except (CellstormError, *STORE_TROUBLE) as error:
             await self._tell_error(str(error))
         await self._tell_receiving(False)
 
