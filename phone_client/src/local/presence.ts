@@ -58,6 +58,7 @@ export function best(probability: readonly number[], precisionPx: readonly numbe
 /** Those with the least (1 - J)² + (w R)², `squared` being what each would have (w R)² be; all over `PRESENCE.least`. */
 function mostEfficient(probability: readonly number[], squared: readonly number[]): boolean[] {
   const every = sum(probability);
+  const weighted = probability.map((value, at) => value * squared[at]!);
   const threshold = Math.max(PRESENCE.least, bestThreshold(probability));
   let chosen = probability.map((value) => value > threshold);
   let [kept, least] = [chosen, Infinity];
@@ -66,11 +67,7 @@ function mostEfficient(probability: readonly number[], squared: readonly number[
     if (true_ === 0) break;
     const union = chosen.filter(Boolean).length + every - true_;
     const jaccard = true_ / union;
-    const meanSquared =
-      sum(
-        probability.map((value, at) => value * squared[at]!),
-        chosen,
-      ) / true_;
+    const meanSquared = sum(weighted, chosen) / true_;
     const loss = (1 - jaccard) ** 2 + meanSquared;
     if (loss >= least) break;
     [kept, least] = [chosen, loss];
