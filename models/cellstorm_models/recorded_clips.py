@@ -43,7 +43,7 @@ _KEPT_BYTES: Final = 256 * 2**20
 _SURE: Final = 0.9
 """Least probability of a label: a less likely localization is neither learned nor held against the network."""
 _USUAL_THRESHOLD: Final = 0.5
-"""No generator leaves more out by itself (cellstorm/presence.py)."""
+"""Hardly any generator leaves more out by itself, only what is vague or next to alone (cellstorm/presence.py)."""
 _BACKGROUND_SIGMA_PX: Final = 4.0  # wider than any spot
 _RECOMPRESSED: Final = 0.75
 
