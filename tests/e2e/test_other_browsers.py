@@ -51,7 +51,7 @@ def test_every_place_is_shown_and_nothing_is_wrong(
     go(browser, f"view/{sample}", ".scale")
     go(browser, f"compare/{sample}/{sample}", '.picture[data-which="2"] .stage[data-complete="true"]')
     go(browser, "wall", ".tile img")
-    go(browser, "guide", "main img")
+    go(browser, "guide", "main.guide .drawing")
     go(browser, "sample", "main button")
     go(browser, "recordings", ".recordings > li")
     go(browser, "local", "main select")
