@@ -169,6 +169,7 @@ def export(
     from cellstorm_models.card import write_card
     from cellstorm_models.evaluation.pairs import bench_pairs
     from cellstorm_models.export import write_package
+    from cellstorm_models.run_settings import read_variety
     from cellstorm_models.training import TrainConfig, best_network
 
     if is_adversarial(run):
@@ -183,7 +184,7 @@ def export(
     )  # what is missing is missed before the long part
     network, reached = best_network(run)
     spec = write_package(network, out, version=version, threshold=threshold)
-    write_card(out, spec, TrainConfig.read(run), reached, pairs)
+    write_card(out, spec, TrainConfig.read(run), read_variety(run), reached, pairs)
     _say_exported(out, spec)
 
 

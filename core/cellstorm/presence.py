@@ -82,8 +82,8 @@ def best(probability: NDArray[np.floating], precision_px: NDArray[np.floating], 
 def _most_efficient(probability: NDArray[np.float64], squared: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Those with the least (1 - J)² + (w R)², `squared` being what each would have (w R)² be; all over LEAST.
 
-    From the choice with the highest expected J on, those are taken that would lessen it if a little more of them were reported,
-    until that lessens it no more.
+    By steps: from the choice with the highest expected J on, those are taken that would lessen it if a little more of them were
+    reported, until that lessens it no more; the very least may be a little lower.
     """
     every = probability.sum()
     chosen = (probability > LEAST) & (probability > _best_threshold(probability))

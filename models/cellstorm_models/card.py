@@ -75,17 +75,18 @@ def write_card(
     folder: Path,
     spec: GeneratorSpec,
     config: TrainConfig,
+    variety: Variety,
     reached: Mapping[str, Any],
     bench: Sequence[Pair],
 ) -> None:
-    """Measure the package in `folder` and write its README.md."""
+    """Measure the package in `folder` and write its README.md; `variety` is what its training drew from."""
     generator = ExportedGenerator(folder / WEIGHTS)
     tables = [_psf_table(generator, spec), _empty_table(generator, spec)]
     if bench:
         figures = score_bench(generator, spec, bench)
         tables.insert(0, _table("benchmark video", ((figure.video, figure.score) for figure in figures)))
-    variety = Variety()
     chances = variety.chance_of
+    least_rate = variety.pressed_bits_per_pixel[0] if chances.pressed else variety.bits_per_pixel[0]
     text = _TEXT.format(
         recordings="Simulated recordings"
         if config.from_acquisition is None
@@ -98,7 +99,7 @@ def write_card(
         background=_span(variety.background_photons),
         emitters=_span(variety.emitters),
         crf=_span(variety.crf),
-        rates=_span((variety.pressed_bits_per_pixel[0], variety.bits_per_pixel[1])),
+        rates=_span((least_rate, variety.bits_per_pixel[1])),
         keys=_span(variety.key_interval),
         name=spec.name,
         version=spec.version,

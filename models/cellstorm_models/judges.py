@@ -58,7 +58,7 @@ _DENSE: Final = Variety(
 """Up to five in a square micrometre, more than training has: of a crowd a judge that never saw one reports a fourth, with 1 % phantoms.
 With these at full weight, .007 of Jaccard is lost on `chromium`."""
 KINDS: Final = (Kind(EVERYTHING, 800), Kind(_EMPTY, 440, 2.0), Kind(_FAINT, 300, 2.0), Kind(_DENSE, 160, 0.1))
-"""Of all sorts, some 2100 groups of frames: with 160 recordings in place of 560 the faintest lost a tenth of what a judge gains."""
+"""The first are some 2100 groups of frames: with 160 recordings in place of 560 the faintest lost a tenth of what a judge gains."""
 
 _HIDDEN: Final = 16
 _EPOCHS: Final = 60

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any, Final
 
 from cellstorm.errors import InvalidSetting
 from cellstorm_models.browser_encoder import openh264_version
 from cellstorm_models.clips import CLIP_FRAMES, CLIP_SIDE_PX
-from cellstorm_models.variety import Variety
+from cellstorm_models.variety import Chances, Variety
 
 _CONFIG: Final = "config.json"
 _CLIPS: Final = "clips"
+_CHANCES: Final = "chance_of"
 _ENCODER: Final = "openh264"
 
 
@@ -46,6 +47,23 @@ def read_settings(run: Path) -> dict[str, Any]:
     except FileNotFoundError as error:
         raise InvalidSetting(f"{run} holds no training run; leave --resume out to begin one") from error
     return values
+
+
+def read_variety(run: Path) -> Variety:
+    """What a run's clips were drawn from, perhaps by an older version; of what it did not know, today's value.
+
+    Raises
+    ------
+    InvalidSetting
+        If there is no run in that folder.
+    """
+    values = read_settings(run).get(_CLIPS, {})
+    ranges: dict[str, Any] = {
+        field.name: tuple(value) if isinstance(value := values[field.name], list) else value
+        for field in fields(Variety)
+        if field.name in values and field.name != _CHANCES
+    }
+    return Variety(chance_of=Chances(**values.get(_CHANCES, {})), **ranges)
 
 
 def check_clips(run: Path, variety: Variety, *, instead: str) -> None:

@@ -88,7 +88,7 @@ def score_bench(generator: ExportedGenerator, spec: GeneratorSpec, bench: Iterab
         rows, columns = pair.region(frames.shape[2], frames.shape[1]).slices
         counts = np.ascontiguousarray(frames[:, rows, columns])
         table = generator.localize(counts, spec, pixel_size_nm=pair.pixel_size_nm)
-        kept_table, kept_truth = (inside(rows, width_nm, height_nm, BORDER_NM) for rows in (table, truth))
+        kept_table, kept_truth = (inside(each, width_nm, height_nm, BORDER_NM) for each in (table, truth))
         figures.append(Figure(pair.name, score(kept_table, kept_truth)))
     return figures
 

@@ -51,7 +51,7 @@ class Pair:
     def region(self, width_px: int, height_px: int) -> RegionOfInterest:
         """What is localized of a frame, as a user would choose it: the sample. Each edge of a barcode looks like a molecule."""
         if self.max_y_nm is not None:
-            height_px = round((self.max_y_nm + _TO_BARCODE_NM) / self.pixel_size_nm)
+            height_px = min(height_px, round((self.max_y_nm + _TO_BARCODE_NM) / self.pixel_size_nm))
         return RegionOfInterest(x=0, y=0, width=width_px, height=height_px)
 
     def read_truth(self) -> Truth:

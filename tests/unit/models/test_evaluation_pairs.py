@@ -48,6 +48,11 @@ def test_a_barcode_is_no_part_of_what_is_localized(tmp_path: Path) -> None:
     assert regions == {"chromium": "0,0,256,240", "mine": "0,0,256,256"}
 
 
+def test_a_video_that_only_bears_the_name_is_localized_whole(tmp_path: Path) -> None:
+    (pair,) = bench_pairs(touch(tmp_path, "chromium.mp4", "chromium.csv"), 65.0)
+    assert str(pair.region(256, 256)) == "0,0,256,256"
+
+
 def test_a_simulated_recording_is_a_bench_as_it_is_written(tmp_path: Path) -> None:
     (pair,) = bench_pairs(touch(tmp_path, "video.mp4", "truth.csv", "config.json"), 100.0)
     assert pair.truth.name == "truth.csv"

@@ -15,11 +15,13 @@ from cellstorm.camera import DEFAULT_CAMERA  # noqa: E402  # after the check for
 from cellstorm.generator import EMITTER_CHANNELS  # noqa: E402
 from cellstorm.judging import FEATURES, Judge, features, overlaps  # noqa: E402
 from cellstorm.localizations import LOCALIZATION, Localizations  # noqa: E402
+from cellstorm_models import judges  # noqa: E402
 from cellstorm_models.clips import make_clip  # noqa: E402
 from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
 from cellstorm_models.export import write_package  # noqa: E402
-from cellstorm_models.judges import JudgedGroup, fit, fit_judge  # noqa: E402
+from cellstorm_models.judges import JudgedGroup, Kind, fit, fit_judge  # noqa: E402
 from cellstorm_models.networks import EmitterNet  # noqa: E402
+from cellstorm_models.variety import Chances, Variety  # noqa: E402
 
 _PRECISION_PX = 0.2
 _CAUTION = 1.1
@@ -133,3 +135,19 @@ def test_a_judge_learns_from_simulated_recordings_what_a_generator_is_worth() ->
     table = _Guesses().candidates(counts, camera=DEFAULT_CAMERA, pixel_size_nm=100.0)
     revised = judge.revise(table, frame_count=32, frame_pixels=counts[0].size, pixel_size_nm=100.0)
     assert revised["probability"].mean() < 0.15  # hardly one such guess is right
+
+
+def test_clips_count_as_much_as_their_kind_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    crowded = Variety(chance_of=Chances(empty=0.0, sparse=0.0), emitters=(100, 150))
+    empty = Variety(chance_of=Chances(empty=1.0, sparse=0.0))
+    counts = make_clip(3, 0, crowded).counts[:32]
+    table = _Guesses().candidates(counts, camera=DEFAULT_CAMERA, pixel_size_nm=100.0)
+
+    def believed(weight_of_empty: float) -> float:
+        monkeypatch.setattr(judges, "KINDS", (Kind(crowded, 4), Kind(empty, 4, weight_of_empty)))
+        judge = fit_judge(_Guesses())
+        assert judge is not None
+        revised = judge.revise(table, frame_count=32, frame_pixels=counts[0].size, pixel_size_nm=100.0)
+        return float(revised["probability"].mean())
+
+    assert believed(100.0) < 0.9 * believed(0.001)
