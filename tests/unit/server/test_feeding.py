@@ -91,5 +91,6 @@ def test_a_shutdown_ends_it_though_a_recording_has_just_come(store: Store, tmp_p
         await feeding.start("second")
         async with asyncio.timeout(10):
             await feeding.shutdown()
+        assert not [task for task in asyncio.all_tasks() if task.get_name().startswith("feed ")]
 
     asyncio.run(scenario())
