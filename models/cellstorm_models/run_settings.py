@@ -58,12 +58,8 @@ def read_variety(run: Path) -> Variety:
         If there is no run in that folder.
     """
     values = read_settings(run).get(_CLIPS, {})
-    ranges: dict[str, Any] = {
-        field.name: tuple(value) if isinstance(value := values[field.name], list) else value
-        for field in fields(Variety)
-        if field.name in values and field.name != _CHANCES
-    }
-    return Variety(chance_of=Chances(**values.get(_CHANCES, {})), **ranges)
+    chances = Chances(**_known(Chances, values.get(_CHANCES, {})))
+    return Variety(**{**_known(Variety, values), _CHANCES: chances})
 
 
 def check_clips(run: Path, variety: Variety, *, instead: str) -> None:
@@ -83,6 +79,12 @@ def check_clips(run: Path, variety: Variety, *, instead: str) -> None:
             f"{run} was begun with OpenH264 {before or 'absent'}, which is {here or 'absent'} here; "
             f"have the same one, or {instead}"
         )
+
+
+def _known(kind: type[Variety | Chances], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of the values that are its fields; tuples where JSON has lists."""
+    known = {field.name: values[field.name] for field in fields(kind) if field.name in values}
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in known.items()}
 
 
 def _drawn_from(variety: Variety) -> Any:  # noqa: ANN401  # as JSON gives it back: lists, not tuples

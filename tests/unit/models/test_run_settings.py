@@ -19,7 +19,7 @@ def test_what_clips_are_drawn_from_is_read_as_it_was_written(tmp_path: Path) -> 
 
 
 def test_what_an_older_version_did_not_know_is_as_it_is_today(tmp_path: Path) -> None:
-    older = {"clips": {"crf": [10, 20], "chance_of": {"empty": 0.5}, "no_longer_there": 1}}
+    older = {"clips": {"crf": [10, 20], "chance_of": {"empty": 0.5, "gone": 0.1}, "no_longer_there": 1}}
     (tmp_path / "config.json").write_text(json.dumps(older))
     assert read_variety(tmp_path) == replace(EVERYTHING, crf=(10, 20), chance_of=Chances(empty=0.5))
 
