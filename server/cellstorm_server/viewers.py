@@ -213,6 +213,8 @@ class Viewer:
             return None
         message, self._next_row = await parts.message(view, kind, self._next_row)
         self._history = parts.history(view, self._next_row)
+        # It has more than it came with: where commits are lost from now on, only a snapshot replaces what was added.
+        self._wish = Wish(newest=self._wish.newest)
         return message
 
     def _goes_on(self, view: View, parts: Parts) -> bool:

@@ -188,6 +188,24 @@ def test_where_commits_were_lost_and_made_anew_a_snapshot_replaces_what_was_sent
     asyncio.run(scenario())
 
 
+def test_whoever_came_back_gets_a_snapshot_too_where_commits_were_lost_since() -> None:
+    async def scenario() -> None:
+        acquired = Acquired(2)
+        last = await binary(stream(Viewer(Wish()), acquired))
+        acquired.grow_to(3)
+        viewer = Viewer(Wish(history=last.history, rows=2 * ROWS))
+        messages = stream(viewer, acquired)
+        assert (await binary(messages)).kind == DELTA
+        assert await text(messages) == "progress"
+        anew = replace(acquired.commits[2], position="18-2")
+        acquired.commits = (*acquired.commits[:2], anew)  # the rows that it came with are as they were
+        viewer.wake()
+        again = await binary(messages)
+        assert (again.kind, again.first_row, len(again.table)) == (SNAPSHOT, 0, 3 * ROWS)
+
+    asyncio.run(scenario())
+
+
 def test_whoever_holds_little_gets_the_newest_rows_and_is_told_how_many_there_are() -> None:
     async def scenario() -> None:
         part = await binary(stream(Viewer(Wish(newest=7)), Acquired(4)))
