@@ -28,6 +28,8 @@ UNIT_VOLUME_PX: Final = 2**19
 USUAL_VOLUME: Final = 0.02
 """Of that, with USUAL_COUNT candidates in it: what is taken to have been seen besides, so that little does not tell much."""
 USUAL_COUNT: Final = 0.3
+USUAL_UNLIKELY: Final = 3.0
+"""Likewise of the lowest class, for what share the highest has."""
 SAME_PLACE_PX: Final = 1.5
 """A candidate of the frame before or after that is nearer is taken for the same molecule."""
 FARTHEST: Final = 3.0
@@ -46,6 +48,11 @@ GROUP_FEATURES: Final = (
     "persistence",  # mean of `elsewhere`, below, weighted by squared probability
     "usual_precision",  # likewise of the candidates' `precision`
     "brightness_spread",  # standard deviation of the signal's logarithm, weighted by probability
+    "usual_width",  # mean of the candidates' `width`, weighted by squared probability
+    "width_spread",  # standard deviations, as of the brightness: in focus, one width and one precision are like the next
+    "precision_spread",
+    "likely_share",  # logarithm of how many of the highest class there are for each of the lowest
+    "unlikely_persistence",  # mean of `elsewhere` of the lowest class
 )
 """Of all candidates of a group of frames."""
 CANDIDATE_FEATURES: Final = (
@@ -128,21 +135,28 @@ def features(
     elsewhere = _elsewhere(candidates, probability, pixel_size_nm)
     log_signal = _log(candidates["photons"])
     log_sigma = _log(candidates["precision_nm"] / pixel_size_nm)
-    squared = probability**2 + LEAST_WEIGHT
+    log_width = _log(candidates["psf_sigma_nm"] / pixel_size_nm)
+    squared, once = probability**2 + LEAST_WEIGHT, probability + LEAST_WEIGHT
     usual_log_signal = np.average(log_signal, weights=squared)
+    unlikely = probability < LIKELY[1]
     volume = frame_count * frame_pixels / UNIT_VOLUME_PX
     numbers = np.histogram(probability, [*LIKELY, 1.0])[0]
     group = [
         *np.log((numbers + USUAL_COUNT) / (volume + USUAL_VOLUME)),
         np.average(elsewhere, weights=squared),
         np.average(log_sigma, weights=squared),
-        np.sqrt(np.average((log_signal - usual_log_signal) ** 2, weights=probability + LEAST_WEIGHT)),
+        np.sqrt(np.average((log_signal - usual_log_signal) ** 2, weights=once)),
+        np.average(log_width, weights=squared),
+        _spread(log_width, once),
+        _spread(log_sigma, once),
+        np.log((numbers[-1] + USUAL_COUNT) / (numbers[0] + USUAL_UNLIKELY)),
+        elsewhere[unlikely].mean() if unlikely.any() else 0.0,
     ]
     own = (
         np.log(probability / (1.0 - probability)),
         np.clip(log_signal - usual_log_signal, -FARTHEST_BRIGHTNESS, FARTHEST_BRIGHTNESS),
         log_sigma,
-        _log(candidates["psf_sigma_nm"] / pixel_size_nm),
+        log_width,
         elsewhere,
     )
     return np.column_stack([np.tile(group, (len(candidates), 1)), *own])
@@ -165,6 +179,12 @@ def overlaps(candidates: Localizations, *, pixel_size_nm: float) -> NDArray[np.f
     covered = np.bincount(one, shared * probability[other], len(places))
     covered += np.bincount(other, shared * probability[one], len(places))
     return np.log1p(covered / OVERLAP_UNIT)
+
+
+def _spread(values: NDArray[np.float64], weights: NDArray[np.float64]) -> float:
+    """Standard deviation."""
+    mean = np.average(values, weights=weights)
+    return float(np.sqrt(np.average((values - mean) ** 2, weights=weights)))
 
 
 def _log(values: NDArray[np.floating]) -> NDArray[np.float64]:

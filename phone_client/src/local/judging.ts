@@ -50,23 +50,29 @@ function features(places: readonly Place[][], scale: Scale): number[][] {
   const weights = candidates.map(({ probability }) => probability ** 2 + JUDGING.least_weight);
   const logSignal = candidates.map(({ signal }) => log(signal));
   const logSigma = candidates.map(({ sigmaPx }) => log(sigmaPx));
+  const logWidth = candidates.map(({ widthPx }) => log(widthPx));
+  const once = candidates.map(({ probability }) => probability + JUDGING.least_weight);
   const usual = average(logSignal, weights);
-  const spread = average(
-    logSignal.map((value) => (value - usual) ** 2),
-    candidates.map(({ probability }) => probability + JUDGING.least_weight),
-  );
+  const unlikely = elsewhere.filter((_, index) => candidates[index]!.probability < JUDGING.likely[1]);
+  const counts = JUDGING.likely.map((least, index) => number(candidates, least, JUDGING.likely[index + 1]));
+  const volume = (places.length * scale.framePixels) / JUDGING.unit_volume_px + JUDGING.usual_volume;
   const group = [
-    ...numbers(candidates, (places.length * scale.framePixels) / JUDGING.unit_volume_px),
+    ...counts.map((count) => Math.log((count + JUDGING.usual_count) / volume)),
     average(elsewhere, weights),
     average(logSigma, weights),
-    Math.sqrt(spread),
+    spread(logSignal, usual, once),
+    average(logWidth, weights),
+    spread(logWidth, average(logWidth, once), once),
+    spread(logSigma, average(logSigma, once), once),
+    Math.log((counts.at(-1)! + JUDGING.usual_count) / (counts[0]! + JUDGING.usual_unlikely)),
+    unlikely.length === 0 ? 0 : unlikely.reduce((total, value) => total + value, 0) / unlikely.length,
   ];
-  return candidates.map(({ probability, widthPx }, index) => [
+  return candidates.map(({ probability }, index) => [
     ...group,
     Math.log(probability / (1 - probability)),
     within(JUDGING.farthest_brightness, logSignal[index]! - usual),
     logSigma[index]!,
-    log(widthPx),
+    logWidth[index]!,
     elsewhere[index]!,
   ]);
 }
@@ -128,13 +134,14 @@ function overlaps(places: readonly Place[]): number[] {
   return covered.map((value) => Math.log1p(value / JUDGING.overlap_unit));
 }
 
-/** Logarithms of how many candidates are as likely as each class asks for, in the unit volume. */
-function numbers(candidates: readonly Place[], volume: number): number[] {
-  return JUDGING.likely.map((least, index) => {
-    const most = JUDGING.likely[index + 1] ?? Infinity;
-    const count = candidates.filter(({ probability }) => probability >= least && probability < most).length;
-    return Math.log((count + JUDGING.usual_count) / (volume + JUDGING.usual_volume));
-  });
+/** How many candidates are at least so likely, and less than the next class asks for. */
+function number(candidates: readonly Place[], least: number, most = Infinity): number {
+  return candidates.filter(({ probability }) => probability >= least && probability < most).length;
+}
+
+function spread(values: readonly number[], middle: number, weights: readonly number[]): number {
+  const squared = values.map((value) => (value - middle) ** 2);
+  return Math.sqrt(average(squared, weights));
 }
 
 function average(values: readonly number[], weights: readonly number[]): number {
