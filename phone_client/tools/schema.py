@@ -32,12 +32,13 @@ from cellstorm.analysis.exposure import ExposureDrift
 from cellstorm.batches import Batch
 from cellstorm.camera import DEFAULT_CAMERA, PRESETS
 from cellstorm.camera_report import CameraReport
-from cellstorm.chunks import FILE_CHUNK_BYTES, FILE_CHUNK_FRAMES, MIN_CHUNK_FRAMES
+from cellstorm.chunks import FILE_CHUNK_BYTES, FILE_CHUNK_FRAMES, MAX_CHUNK_FRAMES, MIN_CHUNK_FRAMES
 from cellstorm.comparison import CommonComparison, Comparison
 from cellstorm.emitters import LEAST_OF_A_PIXEL, LEAST_PROBABILITY, to_candidates
 from cellstorm.gaps import LinkGap
 from cellstorm.generator import EMITTER_CHANNELS
 from cellstorm.localizations import LOCALIZATION, Localizations
+from cellstorm.raw_chunks import MAX_COUNTS_BYTES
 from cellstorm.reconstruction import Reconstruction, default_output_pixel_nm
 from cellstorm.results import thunderstorm
 from cellstorm_server.files import ResultFile
@@ -100,6 +101,7 @@ def tables() -> str:
     follows = {state.value: sorted(state.value for state in following) for state, following in FOLLOWS.items()}
     wire = [{"name": column.name, "dtype": column.dtype} for column in messages.WIRE_COLUMNS]
     file_chunk = {"frames": FILE_CHUNK_FRAMES, "bytes": FILE_CHUNK_BYTES, "least_frames": MIN_CHUNK_FRAMES}
+    raw_chunk = {"frames": MAX_CHUNK_FRAMES, "bytes": MAX_COUNTS_BYTES}
     threshold = {"least": LEAST_THRESHOLD, "most": MOST_THRESHOLD}
     colormaps = {name: rendering.palette(name).tobytes().hex() for name in get_args(rendering.Colormap)}
     return "\n".join(
@@ -112,6 +114,8 @@ def tables() -> str:
             f"export const EMITTER_CHANNELS = {json.dumps(EMITTER_CHANNELS)} as const;",
             f"export const THUNDERSTORM_HEADER = {json.dumps(thunderstorm.HEADER)} as const;",
             f"export const FILE_CHUNK = {json.dumps(file_chunk)} as const;",
+            "/** Of decoded frames: no more of either. */",
+            f"export const RAW_CHUNK = {json.dumps(raw_chunk)} as const;",
             f"export const LEAST_PROBABILITY = {LEAST_PROBABILITY};",
             f"export const THRESHOLD_LIMITS = {json.dumps(threshold)} as const;",
             f"export const LEAST_OF_A_PIXEL = {LEAST_OF_A_PIXEL};",
@@ -169,6 +173,7 @@ def _judging() -> dict[str, object]:
         "overlap_unit": judging.OVERLAP_UNIT,
         "sure": judging.SURE,
         "farthest_brightness": judging.FARTHEST_BRIGHTNESS,
+        "usual_unlikely": judging.USUAL_UNLIKELY,
         "least_value": judging.LEAST_VALUE,
         "least_weight": judging.LEAST_WEIGHT,
         "logit": judging.FEATURES.index("logit"),

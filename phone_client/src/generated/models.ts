@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 4a602a6c2f594db1e21007ce0fcb559fea6bc227ba2f0dddf9850e40b0b25143); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 9a619cea2edf6c8472bb77efc59e59878920b6e2e75073cfa63792095ef20258); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -540,7 +540,7 @@ export interface CommonComparison {
   second: Side;
   tolerance_nm: number;
   /**
-   * Pairs of localizations in the same frame, at most the tolerance apart.
+   * Pairs of localizations in the same frame, less than the tolerance apart.
    */
   matched: number;
   /**
@@ -602,7 +602,7 @@ export interface Comparison {
   second: Side;
   tolerance_nm: number;
   /**
-   * Pairs of localizations in the same frame, at most the tolerance apart.
+   * Pairs of localizations in the same frame, less than the tolerance apart.
    */
   matched: number;
   /**

@@ -6,10 +6,12 @@ export const WIRE_COLUMNS = [{"name": "frame", "dtype": "<u4"}, {"name": "x_nm",
 export const EMITTER_CHANNELS = ["probability", "dx", "dy", "signal", "background", "sigma_x", "sigma_y", "psf_sigma"] as const;
 export const THUNDERSTORM_HEADER = ["id", "frame", "x [nm]", "y [nm]", "sigma [nm]", "intensity [photon]", "offset [photon]", "bkgstd [photon]", "uncertainty_xy [nm]"] as const;
 export const FILE_CHUNK = {"frames": 48, "bytes": 134217728, "least_frames": 8} as const;
+/** Of decoded frames: no more of either. */
+export const RAW_CHUNK = {"frames": 300, "bytes": 267386880} as const;
 export const LEAST_PROBABILITY = 0.02;
 export const THRESHOLD_LIMITS = {"least": 0.02, "most": 0.999} as const;
 export const LEAST_OF_A_PIXEL = 0.005;
-export const JUDGING = {"likely": [0.0, 0.1, 0.35, 0.7], "unit_volume_px": 524288, "usual_volume": 0.02, "usual_count": 0.3, "same_place_px": 1.5, "farthest": 3.0, "farthest_apart": 10.0, "overlap_reach_px": 8.0, "overlap_unit": 0.05, "sure": 0.9999, "farthest_brightness": 3.0, "least_value": 0.001, "least_weight": 1e-09, "logit": 7} as const;
+export const JUDGING = {"likely": [0.0, 0.1, 0.35, 0.7], "unit_volume_px": 524288, "usual_volume": 0.02, "usual_count": 0.3, "same_place_px": 1.5, "farthest": 3.0, "farthest_apart": 10.0, "overlap_reach_px": 8.0, "overlap_unit": 0.05, "sure": 0.9999, "farthest_brightness": 3.0, "usual_unlikely": 3.0, "least_value": 0.001, "least_weight": 1e-09, "logit": 12} as const;
 export const PRESENCE = {"group_frames": 32, "rmse_weight": 0.5, "least": 0.2, "least_alone": 0.85, "company": 15.0, "rounds": 10} as const;
 export const CAMERAS = {"phone": {"gain": 0.69, "offset": 4.1}, "p9-iso3200": {"gain": 0.69, "offset": 4.1}, "p9-iso3200-2018": {"gain": 0.34, "offset": 4.074}, "emccd": {"gain": 1.0, "offset": 100.0}} as const;
 export const SNAPSHOT = 1;

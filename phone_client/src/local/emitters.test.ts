@@ -30,6 +30,22 @@ test("what lies in the padding is no candidate", () => {
   expect(lowest).toBeLessThan((7 + 0.9) * emitters.pixel_size_nm + 1);
 });
 
+test("where a network has gone astray, the other candidates still count", () => {
+  const output = floats(emitters.output);
+  const all = new EmitterMap(output, height, width).candidates(0, readout).length / ROW_VALUES;
+  const likeliest = output
+    .subarray(0, height * width)
+    .reduce((best, value, at, of) => (value > of[best]! ? at : best), 0);
+  for (let channel = 1; channel < output.length / (height * width); channel++) {
+    const astray = Float32Array.from(output);
+    astray[channel * height * width + likeliest] = NaN;
+    const rows = new EmitterMap(astray, height, width).candidates(0, readout);
+    expect(rows.every((value, at) => at % ROW_VALUES === 0 || Number.isFinite(value))).toBe(true);
+    expect(rows.length / ROW_VALUES).toBeGreaterThanOrEqual(all - 2);
+    expect(rows.length / ROW_VALUES).toBeLessThan(all + 1);
+  }
+});
+
 test("an output of another size is refused", () => {
   expect(() => new EmitterMap(new Float32Array(7), height, width)).toThrow("7 values");
 });

@@ -50,7 +50,9 @@ export class EmitterMap {
 
   /** (n) rows of the table as they lie in memory, sorted by y, then x; `frame` is an unsigned integer in them. */
   candidates(frame: number, readout: Readout): Float32Array<ArrayBuffer> {
-    const found = this.#likely().map((candidate) => this.#row(candidate, frame, readout));
+    const rows = this.#likely().map((candidate) => this.#row(candidate, frame, readout));
+    // Where a network has gone astray, the frame's other candidates still count.
+    const found = rows.filter((row) => row.every((value, at) => at === FRAME || Number.isFinite(value)));
     found.sort((a, b) => a[Y]! - b[Y]! || a[X]! - b[X]!);
     const values = new Float32Array(found.length * ROW_VALUES);
     for (const [index, row] of found.entries()) values.set(row, index * ROW_VALUES);
@@ -78,7 +80,7 @@ export class EmitterMap {
     for (let r = Math.max(0, row - 1); r <= Math.min(this.rows - 1, row + 1); r++) {
       for (let c = Math.max(0, column - 1); c <= Math.min(this.columns - 1, column + 1); c++) {
         const [otherX, otherY] = this.#place(r, c);
-        if (Math.hypot(otherX - x, otherY - y) >= SAME_PX) continue;
+        if (!(Math.hypot(otherX - x, otherY - y) < SAME_PX)) continue; // nor what points nowhere
         const other = this.value(PROBABILITY, r, c);
         const isBefore = r < row || (r === row && c < column); // of equals the left or upper one stands for both
         if (isBefore ? other >= own : other > own) return null;
@@ -104,7 +106,7 @@ export class EmitterMap {
     const of = (name: Channel) => this.value(channelIndex(name), row, column);
     const values = new Float32Array(ROW_VALUES);
     const set = (name: ColumnName, value: number) => (values[columnIndex(name)] = value);
-    new Uint32Array(values.buffer)[columnIndex("frame")] = frame;
+    new Uint32Array(values.buffer)[FRAME] = frame;
     set("x_nm", joined.x * pixelSizeNm);
     set("y_nm", joined.y * pixelSizeNm);
     set("photons", of("signal") * gain);
@@ -128,5 +130,6 @@ interface Candidate {
   readonly variance: number;
 }
 
+const FRAME = columnIndex("frame");
 const X = columnIndex("x_nm");
 const Y = columnIndex("y_nm");

@@ -4,7 +4,7 @@ import { ALL_FORMATS, BlobSource, EncodedPacketSink, Input, type InputVideoTrack
 import { PageError } from "../app/errors";
 import { texts } from "../app/texts";
 import { ChunkStarts } from "./chunk_starts";
-import { type Region, centred, lumaOf } from "./luma";
+import { type Region, centred, lumaOf, turned } from "./luma";
 
 export interface LumaFrame {
   /** (height * width) of the region. */
@@ -19,12 +19,12 @@ export async function* fileFrames(file: Blob, sidePx: number): AsyncGenerator<Lu
   try {
     const track = await videoTrackOf(input);
     const keys = await keyTimes(track);
-    const starts = new ChunkStarts(track.codedWidth * track.codedHeight);
+    const starts = new ChunkStarts(track.codedWidth * track.codedHeight, track.codec === "avc");
     for await (const sample of new VideoSampleSink(track).samples()) {
       const beginsChunk = starts.isNext(keys.has(sample.microsecondTimestamp));
       const frame = sample.toVideoFrame();
       sample.close();
-      yield await lumaFrame(frame, sidePx, beginsChunk);
+      yield await lumaFrame(frame, sidePx, beginsChunk, track.rotation / 90);
     }
   } finally {
     input.dispose();
@@ -40,11 +40,18 @@ export async function* cameraFrames(frames: ReadableStream<VideoFrame>, sidePx: 
   }
 }
 
-/** Closes the frame: it holds memory that the browser has little of. */
-export async function lumaFrame(frame: VideoFrame, sidePx: number, beginsChunk: boolean): Promise<LumaFrame> {
+/** Turned clockwise by so many quarters. Closes the frame: it holds memory that the browser has little of. */
+export async function lumaFrame(
+  frame: VideoFrame,
+  sidePx: number,
+  beginsChunk: boolean,
+  quarterTurns = 0,
+): Promise<LumaFrame> {
   try {
-    const region = centred(sidePx, frame.visibleRect ?? new DOMRect(0, 0, frame.codedWidth, frame.codedHeight));
-    return { counts: await lumaOf(frame, region), region, beginsChunk };
+    const visible = frame.visibleRect ?? new DOMRect(0, 0, frame.codedWidth, frame.codedHeight);
+    const region = centred(sidePx, visible);
+    const counts = await lumaOf(frame, region);
+    return { ...turned(counts, region, visible, quarterTurns), beginsChunk };
   } finally {
     frame.close();
   }

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 
-import { type CopiedFrame, centred, lumaOf } from "./luma";
+import { type CopiedFrame, centred, lumaOf, turned } from "./luma";
 
 /** A frame whose luma tells its place: 16 * row + column. */
 function planar(codedWidth: number, codedHeight: number, format: VideoPixelFormat = "I420"): CopiedFrame {
@@ -49,4 +49,18 @@ test("a kind of picture that it cannot read is told", async () => {
 test("the square is in the middle, and no larger than the frame", () => {
   expect(centred(64, { x: 0, y: 0, width: 100, height: 70 })).toEqual({ x: 18, y: 3, width: 64, height: 64 });
   expect(centred(64, { x: 2, y: 0, width: 50, height: 70 })).toEqual({ x: 2, y: 3, width: 50, height: 64 });
+});
+
+test("a video that was filmed upright is turned, and so is the place of its part", () => {
+  const counts = Uint8Array.from([1, 2, 3, 4, 5, 6]); // two rows of three
+  const region = { x: 10, y: 4, width: 3, height: 2 };
+  const whole = { width: 20, height: 12 };
+  expect(turned(counts, region, whole, 0)).toEqual({ counts, region });
+  const once = turned(counts, region, whole, 1);
+  expect([...once.counts]).toEqual([4, 1, 5, 2, 6, 3]);
+  expect(once.region).toEqual({ x: 6, y: 10, width: 2, height: 3 });
+  const twice = turned(counts, region, whole, 2);
+  expect([...twice.counts]).toEqual([6, 5, 4, 3, 2, 1]);
+  expect(twice.region).toEqual({ x: 7, y: 6, width: 3, height: 2 });
+  expect([...turned(counts, region, whole, 3).counts]).toEqual([3, 6, 2, 5, 1, 4]);
 });

@@ -50,6 +50,25 @@ export function centred(side: number, visible: Region): Region {
   };
 }
 
+/** A part of a frame and where it lies in it, after so many quarter turns clockwise; `whole` is the frame before. */
+export function turned(
+  counts: Uint8Array,
+  region: Region,
+  whole: Pick<Region, "width" | "height">,
+  quarterTurns: number,
+): { counts: Uint8Array; region: Region } {
+  if (quarterTurns === 0) return { counts, region };
+  const { x, y, width, height } = region;
+  const once = new Uint8Array(counts.length);
+  for (let row = 0; row < height; row++) {
+    for (let column = 0; column < width; column++) {
+      once[column * height + height - 1 - row] = counts[row * width + column]!;
+    }
+  }
+  const place = { x: whole.height - y - height, y: x, width: height, height: width };
+  return turned(once, place, { width: whole.height, height: whole.width }, quarterTurns - 1);
+}
+
 function evenAround(region: Region, frameWidth: number, frameHeight: number): Region {
   const x = region.x - (region.x % 2);
   const y = region.y - (region.y % 2);
