@@ -57,7 +57,8 @@ class KeyFrameEffect(BaseModel):
     uncertainty: float = Field(description="One sigma of the first of `localizations`; the others' is like it.")
     strongest_after_frames: int = Field(description="Where `localizations` are farthest from 1.")
     recovered_after_frames: int | None = Field(
-        description="From then on they are as later; null where they never are clearly otherwise."
+        description="From then on they are as later; null where they never are clearly otherwise, or still are at the end of "
+        "`localizations`."
     )
 
     @property
@@ -123,7 +124,7 @@ def key_frame_effect(
     `processed` is (frames,) whether a frame was localized at all: lost ones count for nothing.
     """
     key_frames = key_frames[key_frames < len(processed)]
-    if len(key_frames) < _MIN_KEY_FRAMES or not len(table):
+    if processed[key_frames].sum() < _MIN_KEY_FRAMES or not len(table):
         return None
     frame = np.arange(len(processed))
     last_key = np.searchsorted(key_frames, frame, side="right") - 1
@@ -166,7 +167,7 @@ def _photons(table: Localizations, since: NDArray[np.int64], late: NDArray[np.bo
 def _recovery(ratio: NDArray[np.float64], uncertainty: float) -> int | None:
     is_disturbed = np.abs(ratio - 1) > max(_CLEAR * uncertainty, _SMALL)
     strongest = int(np.argmax(np.abs(ratio - 1)))
-    if not is_disturbed[strongest]:
-        return None
     after = is_disturbed[strongest:]
-    return strongest + (len(after) if after.all() else int(np.argmin(after)))
+    if not after[0] or after.all():
+        return None
+    return strongest + int(np.argmin(after))

@@ -238,11 +238,17 @@ def _key_frames(evidence: Evidence) -> Iterator[Finding]:
             if effect.strongest_after_frames
             else "In key frames"
         )
+        recovered = effect.recovered_after_frames
+        until = (
+            f"after {len(effect.localizations)} frames it is still so"
+            if recovered is None
+            else f"after {recovered} frames they are as usual"
+        )
         yield Finding(
             about="key frames",
             weight="note",
             says=f"{where[:1].upper() + where[1:]} there are {100 * abs(change):.0f} % {'fewer' if change < 0 else 'more'} "
-            f"localizations than later on; after {effect.recovered_after_frames} frames they are as usual.",
+            f"localizations than later on; {until}.",
             advice="Counts over time are to be read with that in mind; a higher bitrate evens it out.",
         )
 

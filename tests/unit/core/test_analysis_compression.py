@@ -86,3 +86,18 @@ def test_lost_frames_count_for_nothing() -> None:
 )
 def test_too_little_to_tell_is_none(table: Localizations, keys: np.ndarray) -> None:
     assert key_frame_effect(table, keys, np.ones(FRAMES, bool)) is None
+
+
+def test_key_frames_that_were_not_localized_do_not_count_for_enough() -> None:
+    only_the_first = np.arange(FRAMES) < 30
+    table = counts_by_frame(np.where(only_the_first, 200.0, 0.0))
+    assert key_frame_effect(table, KEYS, only_the_first) is None
+
+
+def test_an_effect_that_outlasts_what_was_looked_at_has_no_end() -> None:
+    keys = np.arange(0, FRAMES, 90)
+    mean = np.where(np.arange(FRAMES) % 90 < 42, 10.0, 20.0)
+    effect = key_frame_effect(counts_by_frame(mean), keys, np.ones(FRAMES, bool))
+    assert effect is not None
+    assert effect.strongest == pytest.approx(0.5, abs=0.15)
+    assert effect.recovered_after_frames is None
