@@ -146,7 +146,7 @@ def _examined(
     if not parts and not upload.exists():
         return None
     chunks = kept_chunks(parts, 0) if parts else _chunks_of(upload, acquisition.settings.frame_rate)
-    examiner = examine(chunks, provenance.roi, acquisition.chunks_received, acquisition.settings.frames)
+    examiner = examine(chunks, provenance.roi, acquisition.frames_received, acquisition.settings.frames)
     return examiner.facts(
         table,
         camera=provenance.camera,

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import ndtr
 
+from cellstorm.analysis.levels import levels_of
 from cellstorm.camera import Camera
 from cellstorm.chunks import Counts
 from cellstorm.errors import InvalidInput
@@ -35,7 +36,7 @@ _ROUNDING: Final = 1 / 12
 _MOST_FROZEN: Final = 0.05
 """Of 4x4 blocks that did not change from one frame to the next: noise never leaves one as it was, codecs do."""
 _CLIPPED: Final = 0.003
-"""Share of counts at 0, or at the top, that may be: fewer move neither mean nor variance by a hundredth."""
+"""Share of counts at either end that may be: fewer move neither mean nor variance by a hundredth."""
 _MOST_BLACK: Final = 0.4
 _LEAST_SPAN: Final = 3.0
 """Of means, in standard deviations of the dark: a line needs two ends."""
@@ -101,7 +102,7 @@ def measure_camera(bright: Iterable[Counts], dark: Iterable[Counts]) -> PhotonTr
     camera = Camera(gain=gain, offset=max(0.0, offset), read_noise=gain * np.sqrt(max(0.0, floor)), calibrated=True)
     line = floor + slope * (mean - offset)
     return PhotonTransfer(
-        camera, gain * error / slope, _linear_until(mean, variance, line), mean, variance, in_the_light.frozen
+        camera, gain * error / slope, _linear_until(mean, variance, line), mean, variance, in_the_dark.frozen
     )
 
 
@@ -111,8 +112,8 @@ class _Moments:
 
     mean: NDArray[np.float64]
     variance: NDArray[np.float64]
-    black: NDArray[np.float64]  # share of frames in which it was 0
-    white: NDArray[np.float64]  # likewise, as bright as its type goes
+    black: NDArray[np.float64]  # share of frames in which it was as dark as any pixel ever
+    white: NDArray[np.float64]  # likewise, as bright
     histogram: NDArray[np.int64]  # of all counts, from 0
     frozen: float  # share of 4x4 blocks that did not change from one frame to the next
 
@@ -120,12 +121,17 @@ class _Moments:
     def of(cls, runs: Iterable[Counts], name: str) -> _Moments:
         frames, pairs, frozen = 0, 0, 0.0
         total = squares = black = white = np.zeros(())
+        darkest, brightest = np.inf, -np.inf
         histogram = np.zeros(0, np.int64)
         for run in runs:
             light = run.astype(np.float64)
             total = total + light.sum(axis=0)
-            black = black + (run == 0).sum(axis=0)
-            white = white + (run == np.iinfo(run.dtype).max).sum(axis=0)
+            if run.min() < darkest:
+                darkest, black = float(run.min()), np.zeros(())
+            if run.max() > brightest:
+                brightest, white = float(run.max()), np.zeros(())
+            black = black + (run == darkest).sum(axis=0)
+            white = white + (run == brightest).sum(axis=0)
             histogram = _added(histogram, np.bincount(run.ravel()))
             frames += len(run)
             for before, after in itertools.pairwise(light):
@@ -156,23 +162,25 @@ def _frozen(before: NDArray[np.float64], after: NDArray[np.float64]) -> float:
 def _darkness(dark: _Moments) -> tuple[float, float]:
     """Offset (counts) and variance (counts²) in the dark.
 
-    Phones clip their blacks: what would be below 0 is 0. The rest of a Gaussian still tells where its middle is (the likelihood
-    of censored counts, which knows nothing of a fixed pattern); of too small a rest nothing is believed.
+    Phones clip their blacks: what would be below 0 is 0, or 16. The rest of a Gaussian still tells where its middle is (the
+    likelihood of censored counts, which knows nothing of a fixed pattern); of too small a rest nothing is believed.
     """
-    clipped = dark.histogram[0] / dark.histogram.sum()
+    black = levels_of(dark.histogram).black
+    seen = np.concatenate([[dark.histogram[: black + 1].sum()], dark.histogram[black + 1 :]])
+    clipped = seen[0] / seen.sum()
     if clipped < _CLIPPED:
         return float(dark.mean.mean()), float(dark.variance.mean())
     if clipped > _MOST_BLACK:
         raise InvalidInput(
-            f"{clipped:.0%} of the dark recording is 0: the camera clips its blacks, and the noise with them; give it a "
+            f"{clipped:.0%} of the dark recording is {black}: the camera clips its blacks, and the noise with them; give it a "
             "higher black level, or let a little light in"
         )
-    counts = np.arange(len(dark.histogram))
+    counts = black + np.arange(len(seen))
 
     def cost(guess: NDArray[np.float64]) -> float:
-        edges = ndtr((np.append(counts + 0.5, np.inf) - guess[0]) / np.exp(guess[1]))
-        share = np.diff(np.concatenate([[0.0], edges[: len(counts)]]))
-        return -float((dark.histogram * np.log(np.maximum(share, 1e-300))).sum())
+        edges = ndtr((counts + 0.5 - guess[0]) / np.exp(guess[1]))
+        share = np.diff(np.concatenate([[0.0], edges]))
+        return -float((seen * np.log(np.maximum(share, 1e-300))).sum())
 
     start = np.array([dark.mean.mean(), np.log(max(0.3, np.sqrt(dark.variance.mean())))])
     middle, log_width = minimize(cost, start, method="Nelder-Mead").x

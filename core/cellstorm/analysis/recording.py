@@ -7,7 +7,7 @@ no more room, and so on. Which half follows the golden ratio, which keeps step w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Final
 
@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from cellstorm.acquisitions import FrameRange
 from cellstorm.analysis.compression import CodingLog, KeyFrameEffect, QuantiserTrace, key_frame_effect
+from cellstorm.analysis.levels import levels_of
 from cellstorm.camera import Camera
 from cellstorm.chunks import Chunk, Counts
 from cellstorm.classical.localize import localize
@@ -47,8 +48,10 @@ class RecordingQuality(BaseModel):
     quantiser: QuantiserTrace | None = Field(description="Null where frames did not come as H.264.")
     key_frames: KeyFrameEffect | None
     frames_sampled: int
-    clipped: float | None = Field(description="Share of pixels at the camera's highest count.")
-    black: float | None = Field(description="Share of pixels at 0 counts.")
+    clipped: float | None = Field(
+        description="Share of pixels at the highest count that light can have: 235 or 255 of 8 bits."
+    )
+    black: float | None = Field(description="Share of pixels at the lowest: 0 or 16 of 8 bits.")
     frames_compared: int = Field(description="With the frame before.")
     repeated: float | None = Field(description="Share of those that are the same, pixel by pixel.")
     agreement: Comparison | None = Field(
@@ -95,15 +98,13 @@ class Examiner:
     ) -> RecordingQuality:
         """What was seen, held against the table that came of it."""
         values = list(self._frames.values())
-        pixels = sum(frame.size for frame in values)
+        clipped, black = _clipped_and_black(values)
         return RecordingQuality(
             quantiser=self._codings.trace(self._frame_pixels),
             key_frames=key_frame_effect(table, self._codings.key_frames, self._processed()),
             frames_sampled=len(values),
-            clipped=sum(int((frame == np.iinfo(frame.dtype).max).sum()) for frame in values) / pixels
-            if pixels
-            else None,
-            black=sum(int((frame == 0).sum()) for frame in values) / pixels if pixels else None,
+            clipped=clipped,
+            black=black,
             frames_compared=self._compared,
             repeated=self._repeated / self._compared if self._compared else None,
             agreement=self._second_opinion(table, camera, pixel_size_nm) if is_network and values else None,
@@ -130,24 +131,39 @@ class Examiner:
         return compare(concatenate(fits), table[known], _TOLERANCE_PX * pixel_size_nm)
 
 
+def _clipped_and_black(frames: Sequence[Counts]) -> tuple[float, float] | tuple[None, None]:
+    """Shares of all pixels at the highest and at the lowest count that light can have; None of no frame."""
+    if not frames:
+        return None, None
+    histogram = np.zeros(2**16, np.int64)
+    for frame in frames:
+        histogram += np.bincount(frame.ravel(), minlength=len(histogram))
+    black, white = levels_of(histogram)
+    pixels = histogram.sum()
+    return float(histogram[white:].sum() / pixels), float(histogram[: black + 1].sum() / pixels)
+
+
 def examine(
-    chunks: Iterable[Chunk], roi: RegionOfInterest, chunk_count: int, frames: FrameRange | None = None
+    chunks: Iterable[Chunk], roi: RegionOfInterest, frame_count: int, frames: FrameRange | None = None
 ) -> Examiner:
     """Look at a recording that is kept: at the headers of all its chunks, and at the pixels of 40, spread evenly.
 
-    `chunk_count` is how many there are, about. Of a recording that is not H.264, which has no such headers and costs as
+    `frame_count` is how many frames it has, about. Of a recording that is not H.264, which has no such headers and costs as
     much to read as to decode, it is the first 40. Chunks that cannot be read end it: a report is written all the same.
     """
     examiner = Examiner(frames)
-    every = max(1, -(-chunk_count // _MAX_DECODED_CHUNKS))
+    decoded, step, next_frame = 0, frame_count / _MAX_DECODED_CHUNKS, 0.0
     try:
-        for number, chunk in enumerate(chunks):
-            if chunk.header.codec == "raw":
-                every = 1
-                if number >= _MAX_DECODED_CHUNKS:
-                    break
-            wanted = number % every == 0 and number // every < _MAX_DECODED_CHUNKS
+        for chunk in chunks:
+            is_raw = chunk.header.codec == "raw"
+            if is_raw and decoded == _MAX_DECODED_CHUNKS:
+                break
+            first = chunk.header.first_frame
+            wanted = decoded < _MAX_DECODED_CHUNKS and (is_raw or first >= next_frame)
             examiner.add(chunk, _decoded(chunk, roi) if wanted else None)
+            if wanted:
+                decoded += 1
+                next_frame = max(first, next_frame) + step
     except (InvalidVideo, FrameSizeChanged):
         pass
     return examiner

@@ -141,8 +141,7 @@ def _examined(video: Path, report: Report, table: Localizations) -> RecordingQua
     except InvalidVideo:
         return None
     frames = report.settings.frames if report.settings is not None else None
-    chunk_count = max(1, report.frames_received // 30)
-    return examine(source.chunks(), report.roi, chunk_count, frames).facts(
+    return examine(source.chunks(), report.roi, report.frames_received, frames).facts(
         table,
         camera=report.camera,
         pixel_size_nm=report.pixel_size_nm,

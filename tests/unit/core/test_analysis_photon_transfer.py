@@ -91,3 +91,22 @@ def test_blacks_that_are_clipped_by_half_are_refused() -> None:
     clipping = Camera(gain=0.69, offset=0.4, read_noise=2.5)
     with pytest.raises(InvalidInput, match="clips its blacks"):
         measure_camera(_record(clipping, _scene()), _record(clipping, _DARKNESS, seed=1))
+
+
+def test_a_dark_recording_that_a_codec_has_smoothed_is_told_of() -> None:
+    noisy = measure_camera(_record(_P9, _scene()), _record(_P9, _DARKNESS, seed=1))
+    assert noisy.dark_frozen < 0.05
+    smoothed = [run[:1].repeat(10, axis=0) for run in _record(_P9, _DARKNESS, seed=1)]
+    assert measure_camera(_record(_P9, _scene()), smoothed).dark_frozen > 0.8
+
+
+def test_blacks_of_limited_range_are_clipped_at_16() -> None:
+    camera = Camera(gain=0.5, offset=18.0, read_noise=1.0)
+
+    def limited(light: NDArray[np.float64], seed: int) -> Iterator[NDArray[np.uint8]]:
+        return (np.clip(run, 16, 235) for run in _record(camera, light, seed=seed))
+
+    found = measure_camera(limited(_scene(60.0), 0), limited(_DARKNESS, 1)).camera
+    assert found.offset == pytest.approx(camera.offset, abs=0.2)
+    assert found.read_noise == pytest.approx(camera.read_noise, rel=0.1)
+    assert found.gain == pytest.approx(camera.gain, rel=0.05)

@@ -117,12 +117,35 @@ def test_a_kept_video_is_examined_to_its_torn_end() -> None:
         yield from (one for one in cuts[:4] if one is not None)
         raise InvalidVideo("cut short")
 
-    seen = facts(examine(chunks(), ROI, chunk_count=6))
+    seen = facts(examine(chunks(), ROI, frame_count=60))
     assert seen.quantiser is not None
     assert seen.quantiser.frames == 40
     assert seen.quantiser.key_frames == 4
     assert seen.frames_sampled == 40
     assert seen.repeated == 0
+
+
+def test_pixels_of_a_long_video_are_looked_at_from_end_to_end() -> None:
+    cutter = ChunkCutter()
+    moving = list(numbered_frames(540, width=SIDE, height=SIDE))
+    units = encode_h264([*moving, *moving[-1:] * 60])
+    cuts = [cut.chunk for unit in units for cut in cutter.add(unit)] + [cut.chunk for cut in cutter.finish()]
+    chunks = [one for one in cuts if one is not None]
+    assert len(chunks) > 50
+    seen = facts(examine(chunks, ROI, frame_count=600))
+    assert seen.repeated == pytest.approx(0.1, abs=0.05)
+
+
+def test_light_that_limited_range_clips_counts_as_clipped() -> None:
+    counts = spots(10)
+    np.clip(counts, 16, 235, out=counts)
+    counts[:, 0, :32] = 235
+    counts[:, 1, :16] = 16
+    examiner = Examiner()
+    examiner.add(chunk(0, counts), counts)
+    seen = facts(examiner)
+    assert seen.clipped == pytest.approx((counts == 235).mean())
+    assert seen.black == pytest.approx((counts == 16).mean())
 
 
 def test_of_a_long_raw_recording_only_the_beginning_is_read() -> None:
@@ -133,5 +156,5 @@ def test_of_a_long_raw_recording_only_the_beginning_is_read() -> None:
             read.append(number)
             yield chunk(number, spots(1))
 
-    assert facts(examine(chunks(), ROI, chunk_count=100)).frames_sampled == 40
+    assert facts(examine(chunks(), ROI, frame_count=100)).frames_sampled == 40
     assert len(read) == 41
