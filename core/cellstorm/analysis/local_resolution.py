@@ -45,6 +45,8 @@ class LocalResolution(BaseModel):
         position = np.stack([rows["x_nm"], rows["y_nm"]], axis=1).astype(np.float64)
         low = position.min(axis=0)
         extent = position.max(axis=0) - low
+        if not extent.any():
+            return None
         tile_nm = float(extent.max()) / np.clip(extent.max() // _MIN_TILE_NM, 1, _MAX_TILES)
         columns, rows_of_tiles = (max(1, math.ceil(side / tile_nm - 1e-9)) for side in extent)
         if columns * rows_of_tiles < _MIN_TILES:

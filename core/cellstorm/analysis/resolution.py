@@ -97,9 +97,9 @@ def correlate(
     """FRC of (n, 2) positions from 0 to the sides of a field, along x and y, those of the `second` half against the others."""
     width, height = (scipy.fft.next_fast_len(math.ceil(side / pixel_nm), real=True) for side in side_nm)
     first, other = (_transform(position_nm[half], pixel_nm, (height, width)) for half in (~second, second))
-    correlation = _by_ring(first, other, (height, width))
+    correlation, samples = _by_ring(first, other, (height, width))
     frequency_per_nm = np.arange(len(correlation)) / (max(width, height) * pixel_nm)
-    smoothed, resolution_nm, reason = _read_off(frequency_per_nm, correlation)
+    smoothed, resolution_nm, reason = _read_off(frequency_per_nm, correlation, samples)
     return RingCorrelation(resolution_nm, reason, frequency_per_nm, correlation, smoothed, pixel_nm, block_frames)
 
 
@@ -142,8 +142,11 @@ def _taper(length: int) -> NDArray[np.float32]:
 
 def _by_ring(
     first: NDArray[np.complex64], second: NDArray[np.complex64], shape: tuple[int, int]
-) -> NDArray[np.float64]:
-    """(longer side // 2,) correlation over rings one frequency step of that side wide, up to Nyquist."""
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Correlation over rings one frequency step of the longer side wide, up to Nyquist; and the independent values of each.
+
+    Both are (longer side // 2,). A narrow field has few values in each ring: those along its longer side.
+    """
     height, width = shape
     side = max(shape)
     frequency = np.hypot(np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width))
@@ -157,13 +160,16 @@ def _by_ring(
     power = over_rings(np.abs(first) ** 2) * over_rings(np.abs(second) ** 2)
     correlation = np.divide(common, np.sqrt(power), out=np.zeros_like(common), where=power > 0)
     correlation[:1] = correlation[1:2]  # ring 0 is the mean, which was taken out
-    return correlation
+    independent = np.ones((height, width // 2 + 1), np.float32)
+    independent[:, 0] = 0.5  # there a real image's transform repeats itself
+    independent[0, 0] = 0.0
+    return correlation, over_rings(independent)
 
 
 def _read_off(
-    frequency_per_nm: NDArray[np.float64], correlation: NDArray[np.float64]
+    frequency_per_nm: NDArray[np.float64], correlation: NDArray[np.float64], samples: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], float | None, str | None]:
-    """The smoothed curve, its resolution, or why it has none.
+    """The smoothed curve, its resolution, or why it has none. Each ring has so many independent `samples`.
 
     Each ring is averaged with its neighbours, a twentieth of all rings (as wide as Banterle's local fit). Where the crossing
     lies far below Nyquist, that is wider than the fall of the curve; so it is a twentieth of thrice the rings up to there.
@@ -176,25 +182,27 @@ def _read_off(
         if rings <= max(3 * after, _MIN_RINGS):
             break
         rings = max(3 * after, _MIN_RINGS)
-    return smoothed, *_crossing(frequency_per_nm, correlation, smoothed)
+    return smoothed, *_crossing(frequency_per_nm, correlation, smoothed, samples)
 
 
 def _crossing(
-    frequency_per_nm: NDArray[np.float64], correlation: NDArray[np.float64], smoothed: NDArray[np.float64]
+    frequency_per_nm: NDArray[np.float64],
+    correlation: NDArray[np.float64],
+    smoothed: NDArray[np.float64],
+    samples: NDArray[np.float64],
 ) -> tuple[float, None] | tuple[None, str]:
     """Resolution by the first frequency at which the curve falls below 1/7, interpolated; or why there is none."""
     below = np.flatnonzero(smoothed < THRESHOLD)
     if not len(below):
         return None, "the halves still agree at the finest detail that was looked at"
     after = int(below[0])
-    if after < _MIN_CROSSING_RING or not _is_common(correlation[:after]):
+    if after < _MIN_CROSSING_RING or not _is_common(correlation[:after], samples[:after]):
         return None, "the two halves of the recording have too little structure in common"
     share = (smoothed[after - 1] - THRESHOLD) / (smoothed[after - 1] - smoothed[after])
     return float(1 / (frequency_per_nm[after - 1] + share * frequency_per_nm[1])), None
 
 
-def _is_common(correlation: NDArray[np.float64]) -> bool:
+def _is_common(correlation: NDArray[np.float64], samples: NDArray[np.float64]) -> bool:
     """Whether all that lies within these rings correlates by more than chance: three sigma above 1/7."""
-    rings = np.arange(len(correlation))
-    independent = np.pi * rings.sum()  # half of a real image's transform repeats the other half
-    return bool((rings * correlation).sum() / rings.sum() > THRESHOLD + 3 / math.sqrt(independent))
+    independent = samples.sum()
+    return bool((samples * correlation).sum() / independent > THRESHOLD + 3 / math.sqrt(independent))

@@ -53,3 +53,9 @@ def test_too_little_or_too_small_a_field_has_no_map() -> None:
     point["x_nm"] /= 20
     point["y_nm"] /= 20
     assert LocalResolution.of(point) is None
+
+
+def test_all_in_one_place_has_no_map() -> None:
+    table = np.zeros(5000, LOCALIZATION)
+    table["frame"] = np.arange(5000)
+    assert LocalResolution.of(table) is None

@@ -75,6 +75,20 @@ def test_pixel_size_and_a_field_that_is_not_square_change_little() -> None:
     assert strip.resolution_nm == pytest.approx(whole.resolution_nm, rel=0.1)
 
 
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("height_nm", [40_000, 1250])
+def test_chance_has_no_resolution_in_a_narrow_field_either(seed: int, height_nm: float) -> None:
+    random = np.random.default_rng(seed)
+    table = np.zeros(3000, LOCALIZATION)
+    table["x_nm"] = random.uniform(0, 40_000, len(table))
+    table["y_nm"] = random.uniform(0, height_nm, len(table))
+    table["frame"] = random.integers(0, 2000, len(table))
+    table["precision_nm"] = 20
+    assert ring_correlation(table).resolution_nm is None
+    table[["x_nm", "y_nm"]] = table[["y_nm", "x_nm"]]
+    assert ring_correlation(table).resolution_nm is None
+
+
 @pytest.mark.parametrize("seed", range(5))
 def test_chance_has_no_resolution(seed: int) -> None:
     random = np.random.default_rng(seed)
