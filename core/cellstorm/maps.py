@@ -22,15 +22,27 @@ PARTS_OF_A_COUNT: Final = 16
 """Maps are summed in whole numbers, so that the order in which chunks are done changes no bit of the sum."""
 MAX_SUM_PIXELS: Final = 16 * 2**20
 """Of a sum of maps: 64 MiB, which travels with each chunk. Of larger ones none is made."""
+_MOST: Final = np.iinfo(np.uint32).max
 
 
 def sum_of(output: NDArray[np.float32], spec: GeneratorSpec) -> NDArray[np.uint32] | None:
-    """(rows, columns) sum of (frames, 1, rows, columns) maps, in 1/16 counts of light; None where it would be too large."""
+    """(rows, columns) sum of (frames, 1, rows, columns) maps, in 1/16 counts of light; None where it would be too large.
+
+    More than 2.7e8 counts in one pixel stay that many.
+    """
     if output.shape[2] * output.shape[3] > MAX_SUM_PIXELS:
         return None
-    light = np.rint(np.maximum(output[:, 0], 0) * np.float32(spec.map_signal * PARTS_OF_A_COUNT))
-    total: NDArray[np.uint32] = light.astype(np.uint32).sum(axis=0, dtype=np.uint32)
-    return total
+    light = np.rint(np.nan_to_num(output[:, 0], posinf=0.0) * np.float32(spec.map_signal * PARTS_OF_A_COUNT))
+    return _most(np.clip(light, 0, _MOST).astype(np.uint64).sum(axis=0))
+
+
+def added(first: NDArray[np.uint32], second: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Two sums of one size as one."""
+    return _most(np.add(first, second, dtype=np.uint64))
+
+
+def _most(total: NDArray[np.uint64]) -> NDArray[np.uint32]:
+    return np.minimum(total, _MOST).astype(np.uint32)
 
 
 def in_counts(map_sum: NDArray[np.uint32]) -> NDArray[np.float32]:
@@ -49,7 +61,7 @@ def to_localizations(
     """Rows sorted by frame, y, x.
 
     `output` is (frames, 1, height * upsampling, width * upsampling); map pixel i lies at (i + 1/2) / upsampling - 1/2
-    camera pixels. A map tells neither background nor width, which are 0; the probability is the share of the maximum.
+    camera pixels. A map tells neither background nor width, which are NaN; the probability is the share of the maximum.
     """
     assert spec.precision_px is not None
     assert spec.threshold is not None
@@ -75,6 +87,7 @@ def to_localizations(
     table["x_nm"] = ((x + 0.5) / spec.upsampling - 0.5) * pixel_size_nm
     table["y_nm"] = ((y + 0.5) / spec.upsampling - 0.5) * pixel_size_nm
     table["photons"] = mass * spec.map_signal * camera.gain
+    table["psf_sigma_nm"] = table["background_photons"] = np.nan
     table["precision_nm"] = spec.precision_px * pixel_size_nm
     table["probability"] = maps[frame, row, column] / highest[frame, 0, 0]
     return table[np.lexsort((table["x_nm"], table["y_nm"], table["frame"]))]

@@ -136,7 +136,7 @@ def add_maps(first: NDArray[np.uint32] | None, second: NDArray[np.uint32] | None
     """Their sum; where there is only one, that one."""
     if first is None or second is None:
         return second if first is None else first
-    return np.add(first, second)
+    return maps.added(first, second)
 
 
 def _predictions(

@@ -43,6 +43,5 @@ class ExposureDrift(BaseModel):
 
 
 def _background(table: Localizations) -> float | None:
-    if len(table) < MIN_LOCALIZATIONS:
-        return None
-    return float(np.median(table["background_photons"]))
+    known = table["background_photons"][np.isfinite(table["background_photons"])]
+    return float(np.median(known)) if len(known) >= MIN_LOCALIZATIONS else None

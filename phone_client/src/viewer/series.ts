@@ -135,12 +135,15 @@ export class FrameSeries {
 
   /** Mean, per camera pixel. */
   get background(): Plot {
-    return this.#plot((bin) => (this.#counts[bin] === 0 ? null : this.#backgrounds[bin]! / this.#counts[bin]!));
+    return this.#plot((bin) => meanOf(this.#backgrounds[bin]!, this.#counts[bin]!));
   }
 
   get meanBackground(): number | null {
     const rows = this.#counts.reduce((total, count) => total + count, 0);
-    return rows === 0 ? null : this.#backgrounds.reduce((total, background) => total + background, 0) / rows;
+    return meanOf(
+      this.#backgrounds.reduce((total, background) => total + background, 0),
+      rows,
+    );
   }
 
   get medianPhotons(): number | null {
@@ -173,6 +176,11 @@ export class FrameSeries {
     this.#precisions.halve(BINS);
     this.width *= 2;
   }
+}
+
+/** Null of no values, and where a generator tells none. */
+function meanOf(sum: number, count: number): number | null {
+  return count === 0 || Number.isNaN(sum) ? null : sum / count;
 }
 
 /** What is told from time to time, e.g. the lag: thinned out by half whenever it gets too long. */

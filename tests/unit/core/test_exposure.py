@@ -34,3 +34,9 @@ def test_few_localizations_say_nothing() -> None:
     drift = ExposureDrift.between(table(40), table(90, MIN_LOCALIZATIONS - 1))
     assert drift.ratio is None
     assert not drift.has_drifted
+
+
+def test_a_background_that_no_generator_told_is_not_known() -> None:
+    found = ExposureDrift.between(table(np.nan), table(np.nan))
+    assert found.first_background_photons is None
+    assert not found.has_drifted

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from cellstorm.camera import Camera
 from cellstorm.generator import GeneratorSpec
 from cellstorm.localizations import Localizations
-from cellstorm.maps import MAX_SUM_PIXELS, in_counts, sum_of, to_localizations
+from cellstorm.maps import MAX_SUM_PIXELS, added, in_counts, sum_of, to_localizations
 
 _CAMERA = Camera(gain=0.5, offset=4.0, read_noise=1.0)
 _SPEC = GeneratorSpec(
@@ -92,7 +92,7 @@ def test_a_frame_gives_the_same_rows_alone_and_among_others() -> None:
     for place in range(3):
         alone = _read(output[place : place + 1])
         alone["frame"] += place
-        np.testing.assert_array_equal(alone, together[together["frame"] == 100 + place])
+        assert alone.tobytes() == together[together["frame"] == 100 + place].tobytes()
 
 
 def test_the_sum_of_maps_is_light_in_counts_whatever_the_order_of_its_parts() -> None:
@@ -110,3 +110,26 @@ def test_the_sum_of_maps_is_light_in_counts_whatever_the_order_of_its_parts() ->
 def test_a_sum_that_would_be_too_large_is_not_made() -> None:
     wide = np.broadcast_to(np.float32(0), (1, 1, 2**12, MAX_SUM_PIXELS // 2**12 + 1))
     assert sum_of(wide, _SPEC) is None
+
+
+def test_a_map_tells_neither_width_nor_background() -> None:
+    output = _maps()
+    output[0, 0, 22, 37] = 8.0
+    (row,) = _read(output)
+    assert np.isnan(row["psf_sigma_nm"])
+    assert np.isnan(row["background_photons"])
+
+
+def test_what_is_no_number_adds_nothing_to_a_sum_and_too_much_light_stays_the_most() -> None:
+    output = _maps(3)
+    output[0, 0, 5, 5] = np.nan
+    output[:, 0, 6, 6] = 1e6  # 1e8 counts each
+    output[0, 0, 7, 7] = 2.0
+    first = sum_of(output, _SPEC)
+    assert first is not None
+    assert first[5, 5] == 0
+    assert in_counts(first)[7, 7] == 200
+    most = np.iinfo(np.uint32).max
+    assert first[6, 6] == most
+    assert added(first, first)[6, 6] == most
+    assert in_counts(added(first, first))[7, 7] == 400
