@@ -1,6 +1,6 @@
 """Two reconstructions of the same frames side by side: what both have found, how far apart, and how good each is.
 
-Localizations belong together when they are in the same frame and at most the tolerance apart; the assignment is optimal,
+Localizations belong together when they are in the same frame and less than the tolerance apart; the assignment is optimal,
 one to one (cellstorm.scoring). Neither side is the truth. Of recordings of which one was localized in part only, what both
 were looked for in is compared: what lies outside would count as disagreement.
 """
@@ -43,7 +43,7 @@ class Comparison(BaseModel):
     first: Side
     second: Side
     tolerance_nm: float
-    matched: int = Field(description="Pairs of localizations in the same frame, at most the tolerance apart.")
+    matched: int = Field(description="Pairs of localizations in the same frame, less than the tolerance apart.")
     jaccard: float | None = Field(description="Pairs by all that either has found.")
     offset_x_nm: float | None = Field(description="Median of second less first.")
     offset_y_nm: float | None

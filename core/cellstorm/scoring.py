@@ -1,6 +1,6 @@
 """How good a localization table is, against the truth of a simulation.
 
-Matching is optimal, one to one within each frame, at most `tolerance_nm` apart. An event that was on for under a quarter
+Matching is optimal, one to one within each frame, less than `tolerance_nm` apart. An event that was on for under a quarter
 of a frame is "don't care": finding it is no error, nor is missing it.
 """
 

@@ -41,7 +41,7 @@ rate {learning_rate:g}, beta {beta:g}. It sees one frame, and normalises it by i
 ## Training
 Simulated recordings alone, most of them through H.264, {clips}; every clip is fresh. {step} steps of
 {batch} windows of {side_px}x{side_px} pixels, {minutes:.0f} minutes on {machine}; seed {seed}. To repeat:
-`cellstorm train --generator {generator} --out RUN --steps {steps} --batch {batch} --side {side_px} --seed {seed}`.
+`cellstorm train --generator {generator} --out RUN --steps {steps} --batch {batch} --side {side_px} --seed {seed} --threads {threads}`.
 
 ## Measured
 On {windows} windows of clips that it never saw, drawn as those it was trained on, matched within 200 nm:
@@ -136,6 +136,7 @@ def _write_card(
         minutes=reached["seconds"] / 60,
         machine=reached["machine"],
         seed=config.seed,
+        threads=config.threads,
         generator=config.generator,
         windows=windows,
         jaccard=reading.jaccard,

@@ -19,7 +19,7 @@ import { layoutFor, onTheWall } from "./tiles";
 import "./wall.css";
 
 const REFRESH_MS = 2000;
-/** One picture at a time, at most six a second: a wall of thirty is fresh every five seconds. */
+/** One picture at a time, at most eight a second: a wall of thirty is fresh every five seconds. */
 const PICTURES = { everyMs: 120, eachMs: 2000 };
 
 export function show(root: HTMLElement, page: Page, _place: Place, signal: AbortSignal): void {
