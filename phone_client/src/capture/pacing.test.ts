@@ -31,6 +31,18 @@ test("a frame that comes twice is encoded once", () => {
   expect(pacer.counts).toMatchObject({ seen: 4, passed: 3, repeated: 1 });
 });
 
+test.each([
+  { wanted: "all", fps: null, expected: 40 },
+  { wanted: "half", fps: 10, expected: 20 },
+])("of a camera that was taken away and counts its time anew, $wanted frames go on", ({ fps, expected }) => {
+  const pacer = new Pacer(fps);
+  for (let n = 0; n < 200; n++) pacer.take(n * 50_000);
+  const before = pacer.counts.passed;
+  for (let n = 1; n <= 40; n++) pacer.take(n * 50_000);
+  expect(pacer.counts.passed - before).toBe(expected);
+  expect(pacer.counts).toMatchObject({ seen: 240, skipped: 0, repeated: 0 });
+});
+
 test("a chosen rate takes evenly from a faster camera", () => {
   const pacer = new Pacer(20);
   const passed = feed(pacer, 300, 30);
