@@ -63,7 +63,7 @@ def _connection(http: httpx.Client, server: str, path: str, last_id: str) -> Ite
                 if response.status_code in (502, 503, 504):
                     raise Unreachable("the server is not ready; waiting for it")
             check(response)
-            yield _messages(response.iter_lines())
+            yield _messages(_lines(response.iter_bytes()))
     except httpx.HTTPError as error:
         raise unreachable(server, error) from error
 
@@ -79,3 +79,12 @@ def _messages(lines: Iterator[str]) -> Iterator[tuple[str, Event]]:
                 kind = cast('Literal["state", "progress"]', fields.get("event", "progress"))
                 yield fields.get("id", ""), Event(kind, Acquisition.model_validate_json(fields["data"]))
             fields = {}
+
+
+def _lines(pieces: Iterator[bytes]) -> Iterator[str]:
+    """Those that have ended. Of bytes: the standard ends them at CR and LF alone, where a text's lines end at U+2028 too."""
+    rest = b""
+    for piece in pieces:
+        lines = (rest + piece).splitlines(keepends=True)
+        rest = lines.pop() if lines and not lines[-1].endswith(b"\n") else b""  # after a CR its LF may be still to come
+        yield from (line.rstrip(b"\r\n").decode() for line in lines)

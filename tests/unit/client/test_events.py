@@ -69,6 +69,16 @@ def test_a_server_that_stays_away_is_given_up() -> None:
         list(client.events("a", patience_s=0.2))
 
 
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["LF", "CRLF"])
+def test_a_name_may_hold_what_ends_lines_elsewhere(end: str) -> None:
+    name = "actin\u2028of\u2029cell\u00855"
+    stream = event(1, "finished", name=name, end=end)
+    in_bytes = [stream[place : place + 1] for place in range(len(stream))]
+    with client_of(Connections(lambda: iter(in_bytes))) as client:
+        (told,) = client.events("a")
+    assert told.acquisition.settings.name == name
+
+
 def test_an_event_that_was_cut_short_is_not_taken() -> None:
     cut = event(2, "processing").removesuffix(b"\n")
     connections = Connections(lambda: iter([event(1, "waiting"), cut]), lambda: iter([event(3, "finished")]))
