@@ -20,6 +20,7 @@ from cellstorm.errors import Busy, CellstormError, SessionReplaced, StoreUnavail
 from cellstorm.h264 import TICKS_PER_SECOND
 from cellstorm_cli.gateway_client import GatewayClient
 from cellstorm_cli.playback import Picture
+from cellstorm_client.errors import Unreachable
 
 log = structlog.get_logger()
 
@@ -68,6 +69,8 @@ class Phone:
         self._next_frame = 0
         self.pictures_sent = 0
         self.sessions = 0
+        self._lost_since: float | None = None
+        self._attempt = 0
 
     async def publish(
         self, pictures_from: Callable[[int], Iterator[Picture]], on_sent: Callable[[Picture], None]
@@ -79,33 +82,33 @@ class Phone:
         Raises
         ------
         CellstormError
-            If the gateway refuses, or cannot be reached for too long.
+            If the gateway refuses, or no frame has reached it for too long.
         """
-        lost_since: float | None = None
-        attempt = 0
         while True:
             track = PictureTrack(pictures_from(self._next_frame), lambda picture: self._count(picture, on_sent))
             try:
-                is_complete = await self._publish_once(track)
-            except (StoreUnavailable, Busy) as error:
-                lost_since = lost_since or time.monotonic()
-                if time.monotonic() - lost_since > self._give_up_after_s:
-                    raise
-                log.info("link lost", reason=str(error))
-                await asyncio.sleep(_RETRY_S[min(attempt, len(_RETRY_S) - 1)])
-                attempt += 1
-                continue
-            if is_complete:
+                await self._publish_once(track)
                 return
-            lost_since, attempt = time.monotonic(), 0
+            except (StoreUnavailable, Busy) as error:
+                await self._wait_to_return(error)
+
+    async def _wait_to_return(self, error: CellstormError) -> None:
+        now = time.monotonic()
+        if self._lost_since is None:
+            self._lost_since, self._attempt = now, 0
+        if now - self._lost_since > self._give_up_after_s:
+            raise error
+        log.info("link lost", reason=str(error))
+        await asyncio.sleep(_RETRY_S[min(self._attempt, len(_RETRY_S) - 1)])
+        self._attempt += 1
 
     def _count(self, picture: Picture, on_sent: Callable[[Picture], None]) -> None:
         self.pictures_sent += 1
         self._next_frame = picture.frame_index + 1
         on_sent(picture)
 
-    async def _publish_once(self, track: PictureTrack) -> bool:
-        """Whether all pictures were sent; false when the link was lost before."""
+    async def _publish_once(self, track: PictureTrack) -> None:
+        """Return when all pictures were sent; raise Unreachable when the link was lost before, or never made."""
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         try:
             sender = _add_h264(connection, track)
@@ -118,13 +121,35 @@ class Phone:
             )
             await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
             self.sessions += 1
-            is_complete = await _until_sent_or_lost(connection, sender, track)
+            is_complete = await self._until_sent_or_lost(connection, sender, track)
             if is_complete:
                 await asyncio.sleep(_DRAIN_S)
             await self._end_session(response.headers["Location"])
-            return is_complete
+            if not is_complete:
+                raise Unreachable(f"{self._client.server} answers, but nothing reaches it over UDP; open its UDP ports")
         finally:
             await connection.close()
+
+    async def _until_sent_or_lost(
+        self, connection: RTCPeerConnection, sender: RTCRtpSender, track: PictureTrack
+    ) -> bool:
+        """Whether all pictures were sent."""
+        heard_at = time.monotonic()
+        reported: object = None
+        while not track.is_exhausted.is_set():
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(0.1):
+                    await track.is_exhausted.wait()
+            if connection.connectionState in ("failed", "closed"):
+                return track.is_exhausted.is_set()
+            report = await _last_report(sender)
+            if report is not None and report != reported:
+                reported, heard_at = report, time.monotonic()
+                self._lost_since = None  # not earlier: a session may be opened over HTTP though no frame ever arrives
+            allowed_s = _LINK_LOST_S if reported is not None else _CONNECT_S
+            if time.monotonic() - heard_at > allowed_s:
+                return track.is_exhausted.is_set()
+        return True
 
     async def _end_session(self, location: str) -> None:
         """One that is gone is no error, unless another phone took its place: then this one does not take it back."""
@@ -143,24 +168,6 @@ def _add_h264(connection: RTCPeerConnection, track: MediaStreamTrack) -> RTCRtpS
     wanted = ("video/h264", "video/rtx")
     transceiver.setCodecPreferences([codec for codec in capabilities.codecs if codec.mimeType.lower() in wanted])
     return transceiver.sender
-
-
-async def _until_sent_or_lost(connection: RTCPeerConnection, sender: RTCRtpSender, track: PictureTrack) -> bool:
-    heard_at = time.monotonic()
-    reported: object = None
-    while not track.is_exhausted.is_set():
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(0.1):
-                await track.is_exhausted.wait()
-        if connection.connectionState in ("failed", "closed"):
-            return track.is_exhausted.is_set()
-        report = await _last_report(sender)
-        if report is not None and report != reported:
-            reported, heard_at = report, time.monotonic()
-        allowed_s = _LINK_LOST_S if reported is not None else _CONNECT_S
-        if time.monotonic() - heard_at > allowed_s:
-            return track.is_exhausted.is_set()
-    return True
 
 
 async def _last_report(sender: RTCRtpSender) -> object:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json as jsonlib
-import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import count
@@ -16,7 +15,7 @@ from rich.progress import BarColumn, Progress, TaskID, TaskProgressColumn, TextC
 
 from cellstorm.acquisitions import Acquisition, Priority, State
 from cellstorm.batches import MAX_BATCH, BatchDetail, BatchMember, NewBatch
-from cellstorm.errors import Busy, InvalidVideo
+from cellstorm.errors import InvalidVideo
 from cellstorm.results.folder import check_folder
 from cellstorm.sources.members import folder_members
 from cellstorm_cli import options
@@ -24,9 +23,6 @@ from cellstorm_client import Client, FileState, Sending
 
 _NOTES: Final = ".{}.cellstorm-submit.json"
 """Beside the folder of the results, by its name."""
-_POLL_S: Final = 0.5
-_PATIENCE_S: Final = 60.0
-"""For a gateway that is being restarted while we wait."""
 _SUFFIXES: Final = {".mp4", ".mov", ".mkv", ".webm", ".avi", ".m4v", ".ts", ".h264", ".tif", ".tiff"}
 """What is taken from a folder; a file that is named itself is judged by its content alone."""
 _UNTIL_STOPPED: Final = "interrupted; what was sent is kept. The same command goes on from here"
@@ -139,22 +135,16 @@ def _send_and_wait(client: Client, sending: Sending) -> BatchDetail:
     with ThreadPoolExecutor(1, thread_name_prefix="sender") as pool, _progress() as progress:
         sent = pool.submit(sending.send, client)
         bars = _Bars(progress, sending)
-        answered_at = time.monotonic()
+
+        def look(detail: BatchDetail) -> None:
+            if sent.done():
+                sent.result()  # raises what has ended it
+            bars.show(detail)
+
         try:
-            while True:
-                is_sent = sent.done()
-                if is_sent:
-                    sent.result()
-                try:
-                    detail = client.batch(sending.batch_id)
-                    answered_at = time.monotonic()
-                    bars.show(detail)
-                    if is_sent and detail.is_over:
-                        return detail
-                except Busy:
-                    if time.monotonic() - answered_at > _PATIENCE_S:
-                        raise
-                time.sleep(_POLL_S)
+            detail = client.wait_batch(sending.batch_id, on_progress=look)
+            sent.result()
+            return detail
         finally:
             sending.stop()
 

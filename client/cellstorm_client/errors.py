@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Final
+from typing import Any, Final
 
 import httpx
 
@@ -41,10 +41,18 @@ def check(response: httpx.Response) -> None:
         return
     try:
         problem = response.json()
+    except ValueError:
+        problem = None
+    raise error_of(problem, response)
+
+
+def error_of(problem: Any, response: httpx.Response) -> CellstormError:  # noqa: ANN401  # whatever JSON was sent
+    """The error that a problem document tells of; where it is none, the one that fits the response's status."""
+    try:
         detail, kind = str(problem["detail"]), str(problem["type"]).removeprefix(_PROBLEM)
-    except (ValueError, KeyError, TypeError):
+    except (KeyError, TypeError):
         detail, kind = f"the server answered {response.status_code} {response.reason_phrase}", ""
-    raise _by_kind().get(kind, _BY_STATUS.get(response.status_code, InvalidInput))(detail)
+    return _by_kind().get(kind, _BY_STATUS.get(response.status_code, InvalidInput))(detail)
 
 
 def unreachable(server: str, error: httpx.HTTPError) -> CellstormError:

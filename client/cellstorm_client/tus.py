@@ -11,7 +11,7 @@ from typing import IO, Final
 import httpx
 
 from cellstorm.errors import Busy, InvalidVideo
-from cellstorm_client.errors import Unreachable, check, unreachable
+from cellstorm_client.errors import Unreachable, check, error_of, unreachable
 
 OnProgress = Callable[[int, int], object]
 """Told how many bytes of how many the server has been sent."""
@@ -97,13 +97,22 @@ class Upload:
         return self._request("POST", self._url, headers).headers["Location"]
 
     def _offset(self, location: str) -> int | None:
-        """How much the server has; None where it knows nothing of the upload any more."""
+        """How much the server has; None where it knows nothing of the upload any more.
+
+        Raises
+        ------
+        CellstormError
+            If the server has refused the upload; it says why.
+        """
         try:
             response = self._http.head(location, headers=_VERSION)
         except httpx.HTTPError as error:
             raise unreachable(location, error) from error
         if response.status_code in (404, 410):
             return None
+        if response.is_client_error:  # HEAD has no body that could say why
+            told = self._request("GET", location, {})
+            raise error_of(told.json()["problem"], response)
         check(response)
         return int(response.headers["Upload-Offset"])
 

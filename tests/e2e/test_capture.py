@@ -127,6 +127,17 @@ def test_the_active_square_is_placed_by_keys_and_sent_alone(phone: BrowserContex
     expect(page.locator("summary", has_text="Square")).to_contain_text("128")
 
 
+def test_filming_does_not_depend_on_what_is_told_of_the_camera(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = open_camera(phone, page_service)
+    page.route("**/camera-report", lambda route: route.abort())
+    acquisition_id = start(page)
+    received(page_service, acquisition_id, FPS)
+    stop(page)
+    wait_until(page_service, acquisition_id, lambda acquisition: acquisition["state"] == "finished")
+
+
 def kept_video(service: LocalService, acquisition_id: str) -> NDArray[np.float64]:
     """(frames, height, width) luma of what arrived."""
     wait_until(service, acquisition_id, lambda acquisition: acquisition["state"] == "finished")

@@ -94,6 +94,23 @@ def test_the_admin_s_link_leaves_its_token_nowhere(screen: BrowserContext, page_
     expect(page.get_by_role("heading", name="Join the class")).to_be_visible()
 
 
+def test_a_link_that_was_opened_while_the_server_was_away_opens_later(
+    screen: BrowserContext, page_service: LocalService
+) -> None:
+    page = screen.new_page()
+    page.route("**/api/v1/session", lambda route: route.abort())
+    page.goto(f"{page_service.url}/#token={page_service.admin_token}")
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.get_by_role("main").get_by_role("link", name="Recordings").click()
+    expect(page.get_by_role("heading", name="Recordings on this device")).to_be_visible()
+    page.go_back()
+    expect(page.get_by_role("alert")).to_contain_text("cannot be reached")
+    page.unroute("**/api/v1/session")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("heading", name="Scan to join")).to_be_visible()
+    assert "token" not in page.url
+
+
 def test_the_next_code_is_shown_as_soon_as_one_is_used(
     screen: BrowserContext, phone: BrowserContext, page_service: LocalService
 ) -> None:

@@ -106,6 +106,17 @@ def test_an_upload_survives_a_connection_that_breaks(gateway: Gateway, video: Pa
     assert gateway.library.upload(acquisition.id).read_bytes() == video.read_bytes()
 
 
+def test_a_refusal_whose_answer_was_lost_is_told_all_the_same(gateway: Gateway, tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_bytes(b"text")
+    locations: list[str] = []
+    with Client(gateway.address, ADMIN_TOKEN, transport=Breaking("PATCH", ["answer"])) as client:
+        acquisition = client.create()
+        with pytest.raises(InvalidVideo, match="not a video that can be read"):
+            client.upload(acquisition.id, tmp_path / "text.mp4", on_location=locations.append)
+        with pytest.raises(InvalidVideo, match="not a video that can be read"):
+            client.upload(acquisition.id, tmp_path / "text.mp4", location=locations[0])
+
+
 def test_a_request_whose_answer_was_lost_is_sent_again_with_its_key(gateway: Gateway) -> None:
     with Client(gateway.address, ADMIN_TOKEN, transport=Breaking("POST", ["answer"])) as client:
         before = len(gateway.store.ids())

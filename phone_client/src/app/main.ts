@@ -23,6 +23,8 @@ const session = new Session(localStorage);
 const page: Page = { api: new Api(), session, go };
 let leaving = new AbortController();
 let isFirst = true;
+/** Of a link that was opened while the server was away: it stands in no address, and whoever tries again needs it. */
+let unusedToken: string | null = null;
 
 document.documentElement.lang = language;
 showTheme(keptTheme(localStorage), document.documentElement);
@@ -98,15 +100,25 @@ function refuse(place: Place): void {
   else explain(texts.notAllowed, texts.notAllowedAdvice);
 }
 
-/** A key in the address is taken out of it before anything else happens, and used up. */
+/**
+ * A key in the address is taken out of it before anything else happens, and used up. One that the server was away for is
+ * tried again as soon as somebody wants to go where the server is needed.
+ */
 async function exchangeToken(): Promise<void> {
   const found = tokenOf(location.hash);
-  if (found === null) return;
-  const place = found.place ?? { page: "start" };
-  history.replaceState(null, "", fragmentOf(place));
-  const entering = session.enter({ token: found.token });
-  MODULES[place.page]().catch(() => undefined); // loads meanwhile; whoever enters awaits it
-  await entering;
+  if (found !== null) history.replaceState(null, "", fragmentOf(found.place ?? { page: "start" }));
+  const place = placeOf(location.hash);
+  const token = found?.token ?? (place !== null && isOpenToAll(place) ? null : unusedToken);
+  if (token === null) return;
+  unusedToken = null;
+  const entering = session.enter({ token });
+  if (place !== null) MODULES[place.page]().catch(() => undefined); // loads meanwhile; whoever enters awaits it
+  try {
+    await entering;
+  } catch (error) {
+    if (error instanceof PageError && error.isPassing) unusedToken = token;
+    throw error;
+  }
 }
 
 function titleOf(place: Place): string {
@@ -131,7 +143,7 @@ function explain(heading: string, advice: string, canRetry = false): void {
   const lost = element("div", { class: "lost" }, ...words);
   if (canRetry)
     lost.append(
-      button(texts.tryAgain, { class: "primary" }, () => location.reload()),
+      button(texts.tryAgain, { class: "primary" }, () => (unusedToken === null ? location.reload() : void open())),
       withoutServer(),
     );
   frame(root, page, "start").replaceChildren(lost);

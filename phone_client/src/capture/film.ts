@@ -165,7 +165,8 @@ class FilmPlace {
       history.replaceState(null, "", fragmentOf({ page: "film", id }));
       this.#followResult(id);
     }
-    await this.#tellCamera();
+    // Whoever films need not wait for it: it is told again while filming, and in the end.
+    void this.#tellCamera().catch((error: unknown) => this.#forgive(error));
   }
 
   #followResult(id: string): void {

@@ -41,14 +41,15 @@ export class Pacer {
 
   /** Whether the frame of this timestamp is to be encoded. */
   take(timestampUs: number): boolean {
-    const stepUs = this.#lastUs === null ? null : timestampUs - this.#lastUs;
     this.#counts = { ...this.#counts, seen: this.#counts.seen + 1 };
-    if (stepUs !== null && stepUs <= 0) {
+    if (timestampUs === this.#lastUs) {
       this.#counts = { ...this.#counts, repeated: this.#counts.repeated + 1 };
       return false;
     }
+    // Firefox counts a camera's time from zero each time it is opened: what goes back is no repeat, it begins anew.
+    if (this.#lastUs !== null && timestampUs < this.#lastUs) this.#lastUs = this.#dueUs = null;
+    if (this.#lastUs !== null) this.#follow(timestampUs - this.#lastUs);
     this.#lastUs = timestampUs;
-    if (stepUs !== null) this.#follow(stepUs);
     const isDue = this.#isDue(timestampUs);
     const { passed, leftOut } = this.#counts;
     this.#counts = { ...this.#counts, passed: passed + Number(isDue), leftOut: leftOut + Number(!isDue) };

@@ -5,17 +5,19 @@ import { acquisitionWith } from "../app/fakes";
 import type { Acquisition } from "../generated/models";
 import { type UploadEvents, deliver, mayPass } from "./upload";
 
+const problemOf = (kind: string) => JSON.stringify({ type: `urn:cellstorm:problem:${kind}`, detail: "why" });
+
 test.each([
-  [null, "PATCH", true],
-  [423, "HEAD", true],
-  [409, "PATCH", true],
-  [409, "POST", false],
-  [503, "POST", true],
-  [401, "HEAD", false],
-  [404, "PATCH", false],
-  [413, "POST", false],
-])("after an answer of %s to %s it is tried again: %s", (status, method, isTried) => {
-  expect(mayPass(status, method)).toBe(isTried);
+  [null, "", true],
+  [423, problemOf("upload-locked"), true],
+  [409, problemOf("wrong-offset"), true],
+  [409, problemOf("wrong-state"), false],
+  [503, "<html>", true],
+  [401, "", false],
+  [404, problemOf("upload-not-found"), false],
+  [413, problemOf("too-large"), false],
+])("after an answer of %s with %s it is tried again: %s", (status, body, isTried) => {
+  expect(mayPass(status, body)).toBe(isTried);
 });
 
 const NOTHING: UploadEvents = { located: () => undefined, progress: () => undefined, waiting: () => undefined };

@@ -33,6 +33,7 @@ const ENDPOINT = "/api/v1/uploads";
 const PIECE_BYTES = 8 * 2 ** 20; // what a cut costs at most
 const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
 const [CONFLICT, LOCKED] = [409, 423];
+const WRONG_STATE = "urn:cellstorm:problem:wrong-state";
 
 /**
  * As `upload`; what has arrived counts as sent, also where this page never heard of it: the server forgets an upload an
@@ -79,7 +80,7 @@ export function upload(job: UploadJob, events: UploadEvents, signal: AbortSignal
       onUploadUrlAvailable: () => sending.url !== null && events.located(sending.url),
       onProgress: (sent, total) => events.progress(sent, total ?? job.file.size),
       onShouldRetry: (error) => {
-        const isPassing = mayPass(statusOf(error), error.originalRequest.getMethod());
+        const isPassing = mayPass(statusOf(error), bodyOf(error));
         if (isPassing) events.waiting();
         return isPassing;
       },
@@ -104,18 +105,21 @@ function statusOf(error: Error | DetailedError): number | null {
   return answer?.getStatus() ?? null;
 }
 
-/** Whether the same attempt, a little later, may succeed. */
-export function mayPass(status: number | null, method: string): boolean {
-  // An earlier attempt has not let go of the file yet; but a new upload is in conflict with video that is there for good.
-  const isHeld = status === LOCKED || (status === CONFLICT && method !== "POST");
+function bodyOf(error: Error | DetailedError): string {
+  return error instanceof DetailedError ? (error.originalResponse?.getBody() ?? "") : "";
+}
+
+/** Whether the same attempt, a little later, may succeed after such an answer. */
+export function mayPass(status: number | null, body: string): boolean {
+  // An earlier attempt has not let go of the file yet; but an acquisition that has video has it for good.
+  const isHeld = status === LOCKED || (status === CONFLICT && problemOf(body).type !== WRONG_STATE);
   return status === null || status < 400 || status >= 500 || isHeld;
 }
 
 function asPageError(error: Error | DetailedError): PageError {
   const status = statusOf(error);
   if (status === null) return new PageError("unreachable", texts.problems.uploadUnreachable, { cause: error });
-  const detail = error instanceof DetailedError ? detailOf(error.originalResponse?.getBody() ?? "") : null;
-  return new PageError(reasonOf(status), detail ?? texts.problems.answered(status));
+  return new PageError(reasonOf(status), problemOf(bodyOf(error)).detail ?? texts.problems.answered(status));
 }
 
 function reasonOf(status: number): FailureReason {
@@ -123,13 +127,13 @@ function reasonOf(status: number): FailureReason {
   return status === CONFLICT ? "wrong_state" : "refused";
 }
 
-/** Of a problem (RFC 9457). */
-function detailOf(body: string): string | null {
+/** What an answer tells of a problem (RFC 9457); nothing, where it is something else. */
+function problemOf(body: string): { type?: unknown; detail?: string } {
   try {
-    const problem = JSON.parse(body) as { detail?: unknown };
-    return typeof problem.detail === "string" ? problem.detail : null;
+    const { type, detail } = JSON.parse(body) as { type?: unknown; detail?: unknown };
+    return { type, ...(typeof detail === "string" && { detail }) };
   } catch (error) {
-    if (error instanceof SyntaxError) return null;
+    if (error instanceof SyntaxError) return {};
     throw error;
   }
 }

@@ -1,11 +1,11 @@
 /** The acquisitions of the class, newest first: searched, opened, shared and deleted. Rows stay while they are there. */
-import { sleep } from "../app/backoff";
 import { confirmed } from "../app/dialog";
 import { button, element, say } from "../app/dom";
 import { type Entry, keepEntries } from "../app/entries";
 import { PageError } from "../app/errors";
 import { icon } from "../app/icons";
-import { type Notice, notice } from "../app/notice";
+import { keepListed } from "../app/listed";
+import { notice } from "../app/notice";
 import type { Page } from "../app/page";
 import { type Pictures, imageTarget, picturesOf } from "../app/pictures";
 import { fragmentOf } from "../app/places";
@@ -44,10 +44,16 @@ export function acquisitionList(page: Page, signal: AbortSignal): HTMLElement {
   search.addEventListener("input", show);
   filter.addEventListener("change", show);
   void pictures.keepFresh(signal);
-  void keepListed(page, problem, signal, (acquisitions) => {
-    all = acquisitions;
-    show();
-  });
+  const listing = {
+    load: (asking: AbortSignal) => page.api.list(asking),
+    show: (acquisitions: Acquisition[]) => {
+      all = acquisitions;
+      show();
+    },
+    complain: problem.show,
+    everyMs: REFRESH_MS,
+  };
+  void keepListed(listing, signal);
   return card;
 }
 
@@ -106,33 +112,4 @@ async function removeAfterQuestion(page: Page, id: string, name: string): Promis
     if (!(error instanceof PageError)) throw error;
     toast(error.message);
   }
-}
-
-async function keepListed(
-  page: Page,
-  problem: Notice,
-  signal: AbortSignal,
-  show: (acquisitions: Acquisition[]) => void,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      const acquisitions = await page.api.list(signal);
-      if (signal.aborted) return;
-      show(acquisitions);
-      problem.show(null);
-    } catch (error) {
-      if (signal.aborted) return;
-      problem.show(error);
-    }
-    await sleep(REFRESH_MS, signal).catch(() => undefined); // aborted: the loop ends
-    if (document.hidden) await seen(signal);
-  }
-}
-
-/** Resolves when the page is looked at again. */
-function seen(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    document.addEventListener("visibilitychange", () => resolve(), { once: true, signal });
-    signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

@@ -1,7 +1,7 @@
 /** Batches and how far they have come; nothing at all where there are none. */
-import { sleep } from "../app/backoff";
 import { element, say } from "../app/dom";
 import { PageError } from "../app/errors";
+import { keepListed } from "../app/listed";
 import type { Page } from "../app/page";
 import { texts } from "../app/texts";
 import type { Batch } from "../generated/models";
@@ -12,23 +12,18 @@ export function batchList(page: Page, signal: AbortSignal): HTMLElement {
   const list = element("ul", { class: "batches" });
   const heading = element("h2", { id: "batches-heading" }, texts.batches);
   const card = element("section", { class: "card", "aria-labelledby": "batches-heading", hidden: true }, heading, list);
-  void keepListed(page, signal, (batches) => {
+  const show = (batches: Batch[]) => {
     card.hidden = batches.length === 0;
     list.replaceChildren(...batches.map(entry));
-  });
+  };
+  const load = (asking: AbortSignal) => page.api.batches(asking);
+  void keepListed({ load, show, complain: ignorePageError, everyMs: REFRESH_MS }, signal);
   return card;
 }
 
-async function keepListed(page: Page, signal: AbortSignal, show: (batches: Batch[]) => void): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      if (!document.hidden) show(await page.api.batches(signal));
-    } catch (error) {
-      // The list of acquisitions beside it says that the server is away.
-      if (!signal.aborted && !(error instanceof PageError)) throw error;
-    }
-    await sleep(REFRESH_MS, signal).catch(() => undefined); // aborted: the loop ends
-  }
+/** The list of acquisitions beside it says that the server is away. */
+function ignorePageError(problem: unknown): void {
+  if (problem !== null && !(problem instanceof PageError)) throw problem;
 }
 
 function entry(batch: Batch): HTMLElement {

@@ -12,7 +12,7 @@ import type { Page } from "../app/page";
 import { texts } from "../app/texts";
 import { toast } from "../app/toast";
 import { codePicture } from "./code_picture";
-import { isSpent } from "./freshness";
+import { isSpent, wasUsed } from "./freshness";
 import "./share.css";
 
 const LOOK_EVERY_MS = 2000;
@@ -74,7 +74,7 @@ async function keepFresh(
   let current: JoinCode | null = null;
   while (!signal.aborted) {
     try {
-      current = await next(page, wanted, current, signal);
+      current = await nextCode(page, wanted, current, signal);
       if (signal.aborted) return;
       show(current);
       complain(null);
@@ -87,15 +87,21 @@ async function keepFresh(
 }
 
 /** The same code while it is good, else a new one. */
-async function next(page: Page, wanted: CodeRequest, shown: JoinCode | null, signal: AbortSignal): Promise<JoinCode> {
+async function nextCode(
+  page: Page,
+  wanted: CodeRequest,
+  shown: JoinCode | null,
+  signal: AbortSignal,
+): Promise<JoinCode> {
   if (shown === null) return await page.api.createCode(wanted);
   if (document.hidden) return shown; // nobody scans what is not seen
   const known = await page.api.code(shown.code, signal).catch(absent);
-  if ((known?.uses_left ?? 0) < shown.uses_left) toast(texts.inviteJoined);
-  return known === null || isSpent(known, Date.now()) ? await page.api.createCode(wanted) : known;
+  const next = known === null || isSpent(known, Date.now()) ? await page.api.createCode(wanted) : known;
+  if (wasUsed(shown, known)) toast(texts.inviteJoined); // not before: what fails is tried again, and would say it again
+  return next;
 }
 
-/** The server forgets codes that are used up or too old. */
+/** The server forgets codes that are too old. */
 function absent(error: unknown): null {
   if (error instanceof PageError && error.reason === "not_found") return null;
   throw error;

@@ -3,12 +3,12 @@ import { bytesOf, examples } from "../app/fakes";
 import { decodeBinary } from "../live/messages";
 import { GrowingImage, TILE } from "./canvas_painter";
 import { type Spot, rowsAt } from "./fakes";
-import { type Grid, defaultPixelNm, erf, fieldOf, wholeGrid } from "./rule";
+import { type Grid, erf, fieldOf, wholeGrid } from "./rule";
 import { NO_FILTER } from "./table";
 
 const [widthPx, heightPx] = examples.image.field_px as [number, number];
 const FIELD = { widthPx, heightPx, pixelSizeNm: examples.image.pixel_size_nm };
-const WHOLE = wholeGrid(FIELD, defaultPixelNm(FIELD));
+const WHOLE = wholeGrid(FIELD, examples.image.output_pixel_nm);
 
 function drawn(grid: Grid, ...spots: Spot[]): GrowingImage {
   const image = new GrowingImage(grid, FIELD);

@@ -21,9 +21,6 @@ export interface Grid {
 export const RADIUS_SIGMAS = 3;
 export const MIN_SIGMA_PX = 0.5;
 
-const DEFAULT_PIXEL_NM = 20;
-const DEFAULT_PIXELS_PER_CAMERA_PIXEL = 5;
-
 /** From a region of interest as the server writes it, `X,Y,W,H`. */
 export function fieldOf(roi: string, pixelSizeNm: number): Field {
   const [, , widthPx, heightPx] = roi.split(",").map(Number);
@@ -31,11 +28,6 @@ export function fieldOf(roi: string, pixelSizeNm: number): Field {
     throw new Error(`${roi} is not a region of interest`);
   }
   return { widthPx, heightPx, pixelSizeNm };
-}
-
-/** The server's own choice. */
-export function defaultPixelNm(field: Field): number {
-  return Math.min(DEFAULT_PIXEL_NM, field.pixelSizeNm / DEFAULT_PIXELS_PER_CAMERA_PIXEL);
 }
 
 /** All of the field. */

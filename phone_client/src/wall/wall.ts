@@ -1,9 +1,9 @@
 /** All acquisitions of the class as tiles that grow; for the projector. New ones appear by themselves. */
-import { sleep } from "../app/backoff";
 import { button, element, say } from "../app/dom";
 import { type Entry, keepEntries } from "../app/entries";
 import { canFillScreen, toggleFullScreen } from "../app/full_screen";
 import { icon } from "../app/icons";
+import { keepListed } from "../app/listed";
 import { notice } from "../app/notice";
 import type { Page } from "../app/page";
 import { type Pictures, imageTarget, picturesOf } from "../app/pictures";
@@ -58,24 +58,8 @@ export function show(root: HTMLElement, page: Page, _place: Place, signal: Abort
   signal.addEventListener("abort", () => observer.disconnect(), { once: true });
   keepScreenOn(signal);
   void pictures.keepFresh(signal);
-  void keepListed(page, refresh, problem.show, signal);
-}
-
-async function keepListed(
-  page: Page,
-  show: (all: readonly Acquisition[]) => void,
-  complain: (problem: unknown) => void,
-  signal: AbortSignal,
-): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      if (!document.hidden) show(await page.api.list(signal));
-      complain(null);
-    } catch (error) {
-      if (!signal.aborted) complain(error);
-    }
-    await sleep(REFRESH_MS, signal).catch(() => undefined); // aborted: the loop ends
-  }
+  const load = (asking: AbortSignal) => page.api.list(asking);
+  void keepListed({ load, show: refresh, complain: problem.show, everyMs: REFRESH_MS }, signal);
 }
 
 function newTile(id: string, pictures: Pictures, signal: AbortSignal): Entry {
