@@ -86,8 +86,6 @@ def reconstruct(
     task = _task_of_report(recipe, file, given) if recipe is not None else _task(file, name, given)
     check_folder(out)
     source = open_source(task.file, frame_rate=task.settings.frame_rate)
-    if notice := source.description.notice:
-        Console(stderr=True).print(notice, highlight=False)
     process = Settings.load()
     generators = WarmGenerators(process.zoo, provider=process.provider, threads=process.threads or usable_cores())
     generator = generators.get(task.settings.model)
@@ -95,6 +93,8 @@ def reconstruct(
         task.recipe.check_generator(generator.spec)
     created_at = datetime.now(UTC)
     tally = _with_progress(source, generator, task.settings)
+    if notice := source.description.notice:
+        Console(stderr=True).print(notice, highlight=False)
     results = replace(results_of(tally, source, task, generator, created_at), extras=extras)
     files = write_results(out, results)
     _tell(results, [path.name for path in files], out, json=json)
