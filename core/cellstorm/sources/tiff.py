@@ -54,8 +54,8 @@ Format = tuple[int, int, int]
 class TiffSource:
     """Frames of one TIFF file, or of several in their order.
 
-    Where one of several is cut off or cannot be read, the others are read all the same. Its missing frames count as lost
-    before the next one's: files of one recording hold equally many, but for the last.
+    Where one of several is cut off or cannot be read, the others are read all the same, and it is taken to have held as many
+    frames as the whole one before it: those that are missing count as lost before the next one's.
 
     Raises
     ------
