@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
@@ -13,8 +14,9 @@ from numpy.typing import NDArray
 
 from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import Chunk
+from cellstorm.frame_marks import FrameMark, marked
 from cellstorm.generator import GeneratorSpec
-from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
+from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit, join_annex_b, split_annex_b
 from cellstorm.judging import FEATURES, Judge
 from cellstorm.localizations import LOCALIZATION, Localizations
 from cellstorm.results.report import Provenance
@@ -141,6 +143,11 @@ def encode_h264(
     assert encoder is not None
     packets += encoder.encode(None)
     return [AccessUnit(bytes(packet), packet.pts or 0) for packet in packets]
+
+
+def with_mark(unit: AccessUnit, mark: FrameMark) -> AccessUnit:
+    """An access unit as the gateway keeps it at a chunk's beginning."""
+    return replace(unit, data=join_annex_b(marked(split_annex_b(unit.data), mark)))
 
 
 def _with_flat_chroma(luma: NDArray[np.uint8]) -> NDArray[np.uint8]:

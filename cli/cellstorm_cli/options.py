@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD, AcquisitionSettings
 from cellstorm.camera import PRESETS
 from cellstorm.errors import InvalidSetting, NotAllowed
+from cellstorm.file_names import readable_name
 from cellstorm.settings import Settings
 
 PixelSize = Annotated[float, typer.Option("--pixel-size", metavar="NM", help="Camera pixel in the sample plane.")]
@@ -64,6 +66,7 @@ Token = Annotated[
 ]
 
 DEFAULT_PIXEL_SIZE_NM = 100.0
+_LONGEST_NAME = 200
 
 
 def find_token(given: str | None) -> str:
@@ -80,6 +83,11 @@ def find_token(given: str | None) -> str:
         return Settings.load().admin_token_file.read_text(encoding="ascii").strip()
     except OSError as error:
         raise NotAllowed("this needs the admin's token: --token, or CELLSTORM_ADMIN_TOKEN") from error
+
+
+def name_of(file: Path) -> str | None:
+    """Of what a recording becomes where nobody has named it; None where the file has no name, as `.`."""
+    return Path(readable_name(file)).stem[:_LONGEST_NAME] or None
 
 
 def acquisition_settings(

@@ -46,7 +46,7 @@ def publish(
 ) -> None:
     """Stream a video file to a gateway in real time over WebRTC (WHIP), as a phone would."""
     settings = options.acquisition_settings(
-        name=name or file.stem, pixel_size_nm=pixel_size, model=model, roi=roi, frames=frames, camera=camera
+        name=name or options.name_of(file), pixel_size_nm=pixel_size, model=model, roi=roi, frames=frames, camera=camera
     )
 
     def pictures(first_frame: int) -> Iterator[Picture]:

@@ -29,6 +29,7 @@ from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
 from cellstorm.errors import InvalidChunk, InvalidInput, InvalidSetting, InvalidVideo
+from cellstorm.file_names import readable_name
 from cellstorm.generator import Generator
 from cellstorm.localizations import Localizations
 from cellstorm.pipeline import add_maps, localize_counts, select_frames
@@ -85,8 +86,6 @@ def reconstruct(
     task = _task_of_report(recipe, file, given) if recipe is not None else _task(file, name, given)
     check_folder(out)
     source = open_source(task.file, frame_rate=task.settings.frame_rate)
-    if notice := source.description.notice:
-        Console(stderr=True).print(notice, highlight=False)
     process = Settings.load()
     generators = WarmGenerators(process.zoo, provider=process.provider, threads=process.threads or usable_cores())
     generator = generators.get(task.settings.model)
@@ -94,6 +93,8 @@ def reconstruct(
         task.recipe.check_generator(generator.spec)
     created_at = datetime.now(UTC)
     tally = _with_progress(source, generator, task.settings)
+    if notice := source.description.notice:
+        Console(stderr=True).print(notice, highlight=False)
     results = replace(results_of(tally, source, task, generator, created_at), extras=extras)
     files = write_results(out, results)
     _tell(results, [path.name for path in files], out, json=json)
@@ -118,7 +119,7 @@ def _task(file: Path | None, name: str | None, given: dict[str, Any]) -> Task:
     if file is None:
         raise InvalidInput("name the video or TIFF stack to reconstruct")
     settings = options.acquisition_settings(
-        name=name or file.stem[:200] or None,
+        name=name or options.name_of(file),
         **{
             **given,
             "pixel_size_nm": given["pixel_size_nm"] or options.DEFAULT_PIXEL_SIZE_NM,
@@ -264,7 +265,7 @@ def results_of(tally: Tally, source: Source, task: Task, generator: Generator, c
         name=settings.name,
         created_at=created_at,
         finished_at=datetime.now(UTC),
-        source={"file": task.file.name, "sha256": sha256_of(task.file), **description},
+        source={"file": readable_name(task.file), "sha256": sha256_of(task.file), **description},
         frames_received=tally.frames_received,
         frames_lost=tally.frames_lost,
         frames_damaged=tally.frames_damaged,

@@ -64,13 +64,15 @@ def submit(
     )
     for folder in result_folders(recordings, out).values():
         check_folder(folder)
-    batch = NewBatch(name=(name or recordings[0].stem or "batch")[:200], settings=settings, priority=priority)
+    batch = NewBatch(
+        name=(name or options.name_of(recordings[0]) or "batch")[:200], settings=settings, priority=priority
+    )
     with Client(server, options.find_token(token)) as client:
         sending = Sending(client, batch, recordings, notes=_notes(out), at_once=at_once)
         try:
             with sending.open() as own:
                 detail = _send_and_wait(own, sending)
-                fetched = _fetch(own, detail, sending.files, result_folders(recordings, out))
+                fetched = _fetch(own, detail, sending.files, list(result_folders(recordings, out).values()))
         except KeyboardInterrupt:
             typer.echo(_UNTIL_STOPPED, err=True)
             raise typer.Exit(130) from None
@@ -171,17 +173,14 @@ def _progress() -> Progress:
     return Progress(*columns, TextColumn("{task.fields[left]}"), console=Console(stderr=True), transient=True)
 
 
-def _fetch(
-    client: Client, detail: BatchDetail, sent: Sequence[FileState], folders: Mapping[Path, Path]
-) -> dict[str, Path]:
+def _fetch(client: Client, detail: BatchDetail, sent: Sequence[FileState], folders: Sequence[Path]) -> dict[str, Path]:
     """The result folders by the ids of their acquisitions; one that somebody has deleted meanwhile has none."""
     finished = {member.id for member in detail.acquisitions if member.state is State.FINISHED}
     fetched = {}
     with _progress() as progress:
         task = progress.add_task("results", total=len(sent), left="")
-        for file in sent:
+        for file, folder in zip(sent, folders, strict=True):
             if file.acquisition_id in finished:
-                folder = folders[Path(file.path)]
                 client.results(file.acquisition_id, folder)
                 fetched[file.acquisition_id] = folder
             progress.advance(task)

@@ -14,11 +14,12 @@ from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from cellstorm.acquisitions import State
 from cellstorm.batches import NewBatch
 from cellstorm.errors import InvalidInput, InvalidSetting, WrongState
+from cellstorm.file_names import readable, readable_name
 from cellstorm.sources.members import folder_members
 from cellstorm_client.client import Client
 from cellstorm_client.tus import unreadable
@@ -30,7 +31,7 @@ _STEP_S: Final = 0.2
 class FileState(BaseModel):
     """One file of a batch."""
 
-    path: str
+    path: str = Field(description="As text: what in it is no UTF-8 is replaced.")
     size: int
     acquisition_id: str = ""
     location: str | None = None
@@ -78,8 +79,9 @@ class Sending:
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._sent: dict[str, int] = {}
-        states = [FileState(path=str(file), size=_size(file)) for file in files]
-        batch = new.model_copy(update={"files": tuple(file.name[-200:] for file in files)})
+        self._recordings = list(files)
+        states = [FileState(path=readable(file), size=_size(file)) for file in files]
+        batch = new.model_copy(update={"files": tuple(readable_name(file)[-200:] for file in files)})
         fresh = _Notes(server=client.server, new=batch, key=secrets.token_urlsafe(16), files=states)
         self._notes = self._known(fresh) or fresh
 
@@ -90,7 +92,9 @@ class Sending:
 
     @property
     def bytes_sent(self) -> int:
-        return sum(file.size if file.state != "waiting" else self._sent.get(file.path, 0) for file in self.files)
+        return sum(
+            file.size if file.state != "waiting" else self._sent.get(file.acquisition_id, 0) for file in self.files
+        )
 
     @property
     def bytes_total(self) -> int:
@@ -127,7 +131,11 @@ class Sending:
             If the server cannot be reached for long, or has no room: what was sent stays sent.
         """
         pool = ThreadPoolExecutor(self._at_once, thread_name_prefix="send")
-        sending = [pool.submit(self._send, client, file) for file in self.files if file.state == "waiting"]
+        sending = [
+            pool.submit(self._send, client, file, recording)
+            for file, recording in zip(self.files, self._recordings, strict=True)
+            if file.state == "waiting"
+        ]
         try:
             _until_done(sending)
         finally:
@@ -142,20 +150,20 @@ class Sending:
         """Remove the notes: there is nothing to go on with."""
         self._path.unlink(missing_ok=True)
 
-    def _send(self, client: Client, file: FileState) -> None:
+    def _send(self, client: Client, file: FileState, recording: Path) -> None:
         def note_location(location: str) -> None:
             file.location = location
             self._save()
 
         def note_progress(sent: int, size: int) -> None:
-            self._sent[file.path] = sent
+            self._sent[file.acquisition_id] = sent
             if self._stopped.is_set():
                 raise _StoppedError
 
         try:
             client.upload(
                 file.acquisition_id,
-                file.path,
+                recording,
                 location=file.location,
                 on_progress=note_progress,
                 on_location=note_location,

@@ -11,6 +11,7 @@ from typing import IO, Final
 import httpx
 
 from cellstorm.errors import Busy, InvalidVideo
+from cellstorm.file_names import readable_name
 from cellstorm_client.errors import Unreachable, check, error_of, unreachable
 
 OnProgress = Callable[[int, int], object]
@@ -91,7 +92,7 @@ class Upload:
                 offset = self._offset_again(location, offset)
 
     def _create(self, size: int) -> str:
-        said = {"filename": self._file.name, "acquisition": self._acquisition_id}
+        said = {"filename": readable_name(self._file), "acquisition": self._acquisition_id}
         metadata = ",".join(f"{key} {base64.b64encode(value.encode()).decode()}" for key, value in said.items())
         headers = _VERSION | {"Upload-Length": str(size), "Upload-Metadata": metadata}
         return self._request("POST", self._url, headers).headers["Location"]

@@ -79,7 +79,6 @@ class ChunkCutter:
         self._open: OpenChunk | None = None
         self._follows_marks = False
         self._last = Continuity()
-        self._skipped = 0
 
     @property
     def frame_width(self) -> int | None:
@@ -104,11 +103,6 @@ class ChunkCutter:
     def next_chunk(self) -> int:
         """Number of the chunk that comes out next; after `finish` what a later session begins with."""
         return self._next_chunk
-
-    @property
-    def skipped_before_first_key_frame(self) -> int:
-        """Access units before the first key frame: they have no index."""
-        return self._skipped
 
     def add_parameter_sets(self, nal_units: Sequence[bytes]) -> None:
         """Parameter sets that came outside of access units, as in an MP4's header or an SDP's sprop-parameter-sets.
@@ -146,7 +140,6 @@ class ChunkCutter:
         if facts is None or facts.sequence is None or facts.is_partial:
             return self._set_aside(unit, nal_units, facts)
         if self._open is None and not facts.is_idr:
-            self._skipped += 1
             return []
         self._check_format(facts.sequence, facts.is_field)
         lost = max(lost_before, self._last.unusable, self._lost_by(mark))
@@ -170,7 +163,6 @@ class ChunkCutter:
         if facts is not None and not facts.is_partial:
             return []  # parameter sets alone, or the end of the stream
         if self._open is None:
-            self._skipped += 1
             return []
         self._last.unusable += 1
         if facts is None:

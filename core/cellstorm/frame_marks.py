@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from cellstorm.h264 import IDR_SLICE, SEI, SLICE, AccessUnit, join_annex_b, nal_type, split_annex_b
+from cellstorm.h264 import IDR_SLICE, SEI, SLICE, AccessUnit, nal_type, split_annex_b
 from cellstorm.h264_bits import escape, unescape
 
 _UUID: Final = UUID("6c0a2f5e-73b1-4c8e-9d2a-f1c3e05b7d94").bytes
@@ -27,12 +27,6 @@ class FrameMark:
 
     frame_index: int
     chunk_number: int
-
-
-def insert_frame_index_sei(unit: AccessUnit, frame_index: int, chunk_number: int) -> AccessUnit:
-    """The access unit with this mark before its first slice, in place of any other."""
-    nal_units = marked(split_annex_b(unit.data), FrameMark(frame_index, chunk_number))
-    return AccessUnit(join_annex_b(nal_units), unit.timestamp, unit.received_at_s)
 
 
 def read_frame_index_sei(unit: AccessUnit) -> FrameMark | None:

@@ -27,16 +27,24 @@ MAX_OUTPUT_PIXELS: Final = 64 * 2**20
 SHIFTS: Final = 2
 """Of the averaged histograms, in each direction; ThunderSTORM's default."""
 
-_LEAST_PIXEL_NM: Final = 1e-6
-"""A ten-thousandth of an atom: of smaller ones the number itself would be beyond all bounds."""
+MAX_SCALE: Final = 512
+"""Output pixels along a camera pixel: 0.2 nm of 100 nm, a hundredth of the best precision, and the default of the largest
+camera pixels. The cost of a localization grows with its square, and beyond it shows nothing."""
 _RADIUS_SIGMAS: Final = 3.0
 _BATCH_VALUES: Final = 2**20
 """Kernel values that are computed at once: 12 MiB with their addresses."""
+_LARGE_VALUES: Final = 2**13
+"""A kernel of more is drawn by itself, row by row: that is faster then, and what lies beyond the window costs nothing."""
+_BORDER: Final = 1
+"""Of the canvas, which takes whatever kernels put beyond the window, so that none has to be clipped."""
 
 
 def default_output_pixel_nm(pixel_size_nm: float) -> float:
-    """20 nm, about the precision of a good localization, or a fifth of a camera pixel where that is finer."""
-    return min(20.0, pixel_size_nm / 5)
+    """20 nm, about the precision of a good localization, or a fifth of a camera pixel where that is finer.
+
+    Of camera pixels of more than 10 µm it is the finest there is.
+    """
+    return max(min(20.0, pixel_size_nm / 5), pixel_size_nm / MAX_SCALE)
 
 
 def fitting_output_pixel_nm(width_px: int, height_px: int, pixel_size_nm: float) -> float:
@@ -73,7 +81,7 @@ class Grid:
     Raises
     ------
     InvalidSetting
-        If the output pixel has no size.
+        If the output pixel has no size, or there are more than MAX_SCALE along a camera pixel.
     """
 
     width_px: int
@@ -82,9 +90,14 @@ class Grid:
     output_pixel_nm: float
 
     def __post_init__(self) -> None:
-        if not (math.isfinite(self.output_pixel_nm) and self.output_pixel_nm >= _LEAST_PIXEL_NM):
+        if not (math.isfinite(self.output_pixel_nm) and self.output_pixel_nm > 0):
             raise InvalidSetting(
                 f"output pixels of {self.output_pixel_nm:g} nm are impossible; choose a positive size, e.g. 20"
+            )
+        if self.scale > MAX_SCALE * (1 + 1e-9):  # of which rounding may have made a trifle more
+            raise InvalidSetting(
+                f"output pixels of {self.output_pixel_nm:g} nm are too small for camera pixels of "
+                f"{self.pixel_size_nm:g} nm; choose larger pixels, at least {1.01 * self.pixel_size_nm / MAX_SCALE:.3g} nm"
             )
 
     @property
@@ -175,7 +188,7 @@ class Reconstruction:
     Raises
     ------
     InvalidSetting
-        If the image, or its window, would have more than MAX_OUTPUT_PIXELS.
+        If the image would have more than MAX_OUTPUT_PIXELS, and no window is given.
     """
 
     def __init__(
@@ -194,11 +207,8 @@ class Reconstruction:
             self._grid.check_fits(MAX_OUTPUT_PIXELS)
             window = Window(0, 0, self._grid.width, self._grid.height)
         self._window = window
-        # A margin takes what kernels put beyond the border, so that none has to be clipped: of those inside, and in a
-        # window of those whose kernels reach into it from outside.
         self._reach = {"gaussian": _radius(self._max_sigma), "ash": SHIFTS - 1, "histogram": 0}[method]
-        self._margin = 2 * self._reach
-        self._canvas = np.zeros((window.height + 2 * self._margin, window.width + 2 * self._margin), np.float32)
+        self._canvas = np.zeros((window.height + 2 * _BORDER, window.width + 2 * _BORDER), np.float32)
         self._drawn = 0
         self._outside = 0
 
@@ -210,9 +220,7 @@ class Reconstruction:
     @property
     def image(self) -> NDArray[np.float32]:
         """(height, width) localizations per output pixel; a read-only view that goes on growing."""
-        margin = self._margin
-        height, width = self._canvas.shape
-        view = self._canvas[margin : height - margin, margin : width - margin]
+        view = self._canvas[_BORDER:-_BORDER, _BORDER:-_BORDER]
         view.flags.writeable = False
         return view
 
@@ -241,8 +249,8 @@ class Reconstruction:
         return Snapshot(image, self.output_pixel_nm, self._drawn, self._outside)
 
     def _count(self, x: NDArray[np.float64], y: NDArray[np.float64], weight: float = 1.0) -> None:
-        columns, rows = (np.floor(axis).astype(np.intp) + self._margin for axis in (x, y))
-        np.add.at(self._canvas.reshape(-1), rows * self._canvas.shape[1] + columns, np.float32(weight))
+        columns, rows = (np.floor(axis).astype(np.intp) for axis in (x, y))
+        np.add.at(self._canvas.reshape(-1), self._places(rows, columns), np.float32(weight))
 
     def _average(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
         steps = range(1 - SHIFTS, SHIFTS)
@@ -252,15 +260,39 @@ class Reconstruction:
                 self._count(x + right, y + down, share[right] * share[down])
 
     def _draw(self, x: NDArray[np.float64], y: NDArray[np.float64], sigma: NDArray[np.float64]) -> None:
-        flat = self._canvas.reshape(-1)
-        stride = self._canvas.shape[1]
         sigma = np.clip(np.nan_to_num(sigma, nan=self._max_sigma), 0.5, self._max_sigma)
         for radius, batch in _batches_of_one_radius(sigma):
             kernel_x, column = _kernels(x[batch], sigma[batch], radius)
             kernel_y, row = _kernels(y[batch], sigma[batch], radius)
-            span = np.arange(-radius, radius + 1) + self._margin
-            places = (row[:, None] + span)[:, :, None] * stride + (column[:, None] + span)[:, None, :]
-            np.add.at(flat, places.reshape(-1), (kernel_y[:, :, None] * kernel_x[:, None, :]).reshape(-1))
+            if (2 * radius + 1) ** 2 > _LARGE_VALUES:
+                for place in range(len(batch)):
+                    left, top = int(column[place]) - radius, int(row[place]) - radius
+                    self._draw_large(kernel_x[place], kernel_y[place], left, top)
+                continue
+            span = np.arange(-radius, radius + 1)
+            places = self._places((row[:, None] + span)[:, :, None], (column[:, None] + span)[:, None, :])
+            values = kernel_y[:, :, None] * kernel_x[:, None, :]
+            np.add.at(self._canvas.reshape(-1), places.reshape(-1), values.reshape(-1))
+
+    def _draw_large(self, kernel_x: NDArray[np.float32], kernel_y: NDArray[np.float32], left: int, top: int) -> None:
+        """Likewise one kernel that begins there, some of its rows at a time, and only as far as the window goes."""
+        image = self._canvas[_BORDER:-_BORDER, _BORDER:-_BORDER]
+        height, width = image.shape
+        first, last = max(0, left), min(left + len(kernel_x), width)
+        start, stop = max(0, top), min(top + len(kernel_y), height)
+        if last <= first:
+            return
+        rows = _BATCH_VALUES // len(kernel_x)
+        for begin in range(start, stop, rows):
+            end = min(begin + rows, stop)
+            part = kernel_y[begin - top : end - top, None] * kernel_x[None, first - left : last - left]
+            image[begin:end, first:last] += part
+
+    def _places(self, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+        """Where these pixels of the window lie in the flat canvas; those beyond it on its border."""
+        height, width = self._canvas.shape
+        rows, columns = np.clip(rows + _BORDER, 0, height - 1), np.clip(columns + _BORDER, 0, width - 1)
+        return rows * width + columns
 
 
 def _whole_pixels(side: float) -> int:

@@ -1,7 +1,7 @@
 """Images of localizations that are too large for memory, drawn window by window; and tiles of them at any zoom.
 
 A window is drawn from the localizations whose kernels reach into it, so that pixel by pixel it is what the whole image
-would be. Memory holds the localizations and one strip of the image, whatever the image's size.
+would be. Memory holds the localizations and one strip of the image, which is bounded, too, whatever the image's size.
 """
 
 from __future__ import annotations
@@ -17,7 +17,15 @@ from numpy.typing import NDArray
 
 from cellstorm.errors import InvalidSetting
 from cellstorm.localizations import Localizations
-from cellstorm.reconstruction import Grid, Method, Reconstruction, Window, default_output_pixel_nm
+from cellstorm.reconstruction import (
+    MAX_OUTPUT_PIXELS,
+    MAX_SCALE,
+    Grid,
+    Method,
+    Reconstruction,
+    Window,
+    default_output_pixel_nm,
+)
 
 TILE: Final = 256
 """Side of a tile of the map of an image, in its pixels."""
@@ -82,9 +90,16 @@ class Scene:
         Raises
         ------
         InvalidSetting
-            If the image would have more than MAX_FILE_PIXELS.
+            If the image would have more than MAX_FILE_PIXELS, or one of its strips more than MAX_OUTPUT_PIXELS.
         """
-        self.grid(output_pixel_nm).check_fits(MAX_FILE_PIXELS)
+        grid = self.grid(output_pixel_nm)
+        grid.check_fits(MAX_FILE_PIXELS)
+        if grid.width * min(grid.height, STRIP_ROWS) > MAX_OUTPUT_PIXELS:
+            least_nm = 1.01 * output_pixel_nm * grid.width * STRIP_ROWS / MAX_OUTPUT_PIXELS
+            raise InvalidSetting(
+                f"an image of {grid.width} pixels of {output_pixel_nm:g} nm beside each other is too wide; "
+                f"choose larger pixels, at least {least_nm:.3g} nm"
+            )
         return [self._level(output_pixel_nm, halvings) for halvings in range(self._halvings(output_pixel_nm) + 1)]
 
     def tile(self, zoom: int, column: int, row: int) -> Image:
@@ -111,7 +126,8 @@ class Scene:
             If it would be too small.
         """
         side_nm = max(self.width_px, self.height_px) * self.pixel_size_nm
-        finest = max(0, math.floor(math.log2(side_nm / TILE / MIN_TILE_PIXEL_NM)))
+        least_nm = max(MIN_TILE_PIXEL_NM, self.pixel_size_nm / MAX_SCALE)
+        finest = max(0, math.floor(math.log2(side_nm / TILE / least_nm)))
         if not 0 <= zoom <= finest:
             raise InvalidSetting(f"zoom {zoom} is not there; choose one from 0 to {finest}")
         return float(side_nm / TILE / 2**zoom)

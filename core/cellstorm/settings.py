@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cellstorm.errors import InvalidSetting
+from cellstorm.host_names import ascii_url
 
 MIB = 2**20
 
@@ -101,6 +102,14 @@ class Settings(BaseSettings):
     expire_after_s: int = Field(
         default=3600, gt=0, description="A finished acquisition's bulk leaves Redis after so long."
     )
+
+    @field_validator("public_url")
+    @classmethod
+    def _in_ascii(cls, url: str | None) -> str | None:
+        try:
+            return None if url is None else ascii_url(url)
+        except ValueError as error:
+            raise InvalidSetting(f"CELLSTORM_PUBLIC_URL: the host of {url} is no name in DNS ({error})") from error
 
     @property
     def admin_token_file(self) -> Path:

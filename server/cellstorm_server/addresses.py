@@ -10,6 +10,8 @@ from typing import Final
 
 import ifaddr
 
+from cellstorm.host_names import ascii_name
+
 _WITHIN_MACHINE: Final = ("docker", "br-", "veth", "virbr", "vmnet", "vboxnet")
 """Adapters of containers and virtual machines."""
 _SMALL_NETWORKS: Final = IPv4Network("192.168.0.0/16")
@@ -56,7 +58,7 @@ def _addresses(adapter: ifaddr.Adapter) -> list[IPv4Address | IPv6Address]:
 
 def own_hosts(public_host: str | None = None) -> Hosts:
     """All of them, this machine's own view of itself included; `public_host` is one more by which it is known."""
-    name = socket.gethostname().lower().rstrip(".")
+    name = _own_name()
     short = name.partition(".")[0]
     names = {"localhost", name, short, f"{short}.local"} - {"", ".local"}  # .local: multicast DNS (RFC 6762)
     addresses: set[IPv4Address | IPv6Address] = {ip_address("127.0.0.1"), ip_address("::1")}
@@ -66,6 +68,14 @@ def own_hosts(public_host: str | None = None) -> Hosts:
         _add(public_host, names, addresses)
     # Link-local addresses of IPv6 are of no use in a browser, which cannot be told the interface.
     return Hosts.of(names, {each for each in addresses if each.version == 4 or not each.is_link_local})
+
+
+def _own_name() -> str:
+    """As DNS has it; empty where nobody could ask for it there."""
+    try:
+        return ascii_name(socket.gethostname().lower().rstrip("."))
+    except ValueError:
+        return ""
 
 
 def _add(host: str, names: set[str], addresses: set[IPv4Address | IPv6Address]) -> None:

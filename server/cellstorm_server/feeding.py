@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -23,7 +24,7 @@ from cellstorm.acquisitions import OVER, Priority, State
 from cellstorm.chunks import Chunk
 from cellstorm.errors import AcquisitionNotFound, CellstormError, InvalidVideo, StoreUnavailable
 from cellstorm.settings import Settings
-from cellstorm.sources import open_source
+from cellstorm.sources import Source, open_source
 from cellstorm.store import STORE_TROUBLE, Store
 from cellstorm_server.claims import Claims
 from cellstorm_server.feeder import Feeder
@@ -53,6 +54,7 @@ class _Feed:
     """A recording on its way."""
 
     acquisition_id: str
+    source: Source | None = None
     chunks: Iterator[Chunk] | None = None
     held: Chunk | None = None
     """Read, and not yet taken by the store."""
@@ -69,7 +71,7 @@ class _Feed:
 
     def put_down(self, chunks_received: int) -> None:
         """Close the file; when it is its turn again, it is read from its beginning to the chunk that comes next."""
-        self.chunks = self.held = None
+        self.source = self.chunks = self.held = None
         self.fed = chunks_received
 
 
@@ -228,6 +230,7 @@ class Feeding:
             return "no room"
         chunk = feed.held or self._next_chunk(feed)
         if chunk is None:
+            self._note_what_was_read(feed)
             self._store.transition(feed.acquisition_id, State.PROCESSING)
             return "done"
         feed.held = None if self._feeder.put_recorded(feed.acquisition_id, chunk, priority) else chunk
@@ -237,8 +240,18 @@ class Feeding:
         if feed.chunks is None:
             path = self._library.upload(feed.acquisition_id)
             frame_rate = self._store.get(feed.acquisition_id).settings.frame_rate
-            feed.chunks = self._after_what_is_fed(feed, open_source(path, frame_rate=frame_rate).chunks())
+            feed.source = open_source(path, frame_rate=frame_rate)
+            feed.chunks = self._after_what_is_fed(feed, feed.source.chunks())
         return next(feed.chunks, None)
+
+    def _note_what_was_read(self, feed: _Feed) -> None:
+        """What is known of a recording only when it was read to its end: which of its files are damaged."""
+        assert feed.source is not None
+        description = feed.source.description
+        if description.notice:
+            known = json.loads(self._store.field(feed.acquisition_id, "source") or "{}")
+            told = known | description.model_dump(mode="json", exclude_none=True)
+            self._store.set_fields(feed.acquisition_id, source=json.dumps(told), notice=description.notice)
 
     def _after_what_is_fed(self, feed: _Feed, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Those that the store has not had yet.

@@ -49,7 +49,7 @@ class Drawing(Selection):
         default=None,
         gt=0,
         allow_inf_nan=False,
-        description="Output pixel; by default 20 nm or a fifth of a camera pixel.",
+        description="Output pixel, at least a 512th of a camera pixel; by default 20 nm or a fifth of a camera pixel.",
     )
 
 

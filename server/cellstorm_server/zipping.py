@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Final
 
 _PIECE_BYTES: Final = 2**18
 _COMPRESSIBLE: Final = (".csv", ".json", ".yaml", ".html")
+_LEVEL: Final = 1
+_EARLIEST: Final = (1980, 1, 1, 0, 0, 0)
+"""That ZIP can note; a machine without a clock, as a Raspberry Pi, begins in 1970."""
 
 
 class _Sink(io.RawIOBase):
@@ -34,11 +38,12 @@ class _Sink(io.RawIOBase):
 def zip_pieces(files: Mapping[str, Path], texts: Mapping[str, bytes] | None = None) -> Iterator[bytes]:
     """The ZIP of `texts` and `files`, by their names in it; images and video are stored as they are: they are compressed."""
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w", compresslevel=1) as archive:
+    with zipfile.ZipFile(sink, "w", compresslevel=_LEVEL) as archive:
         for name, text in (texts or {}).items():
-            archive.writestr(name, text, zipfile.ZIP_DEFLATED)
+            entry = zipfile.ZipInfo(name, max(time.localtime(time.time())[:6], _EARLIEST))
+            archive.writestr(entry, text, zipfile.ZIP_DEFLATED, _LEVEL)
         for name, path in files.items():
-            entry = zipfile.ZipInfo.from_file(path, name)
+            entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
             entry.compress_type = zipfile.ZIP_DEFLATED if path.suffix in _COMPRESSIBLE else zipfile.ZIP_STORED
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 while piece := source.read(_PIECE_BYTES):

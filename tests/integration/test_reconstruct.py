@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -107,6 +108,14 @@ def test_a_tiff_stack_gives_what_the_same_counts_give_otherwise(recording: Recor
     assert reconstruct(tmp_path / "stack.tif", "--out", tmp_path / "out") == 0
     widefield = tifffile.imread(tmp_path / "out" / WIDEFIELD_TIFF)
     np.testing.assert_array_equal(np.squeeze(widefield), recording.counts[:10].sum(axis=0))
+
+
+def test_a_file_whose_name_is_not_utf8_is_reconstructed(recording: Recording, tmp_path: Path) -> None:
+    stack = tmp_path / os.fsdecode(b"zelle_\xe4.tif")
+    tifffile.imwrite(stack, recording.counts[:2], photometric="minisblack")
+    assert reconstruct(stack, "--out", tmp_path / "out") == 0
+    report = json.loads((tmp_path / "out" / "report.json").read_bytes())
+    assert (report["name"], report["source"]["file"]) == ("zelle_\ufffd", "zelle_\ufffd.tif")
 
 
 def test_a_video_of_a_single_frame_gives_its_localizations(recording: Recording, tmp_path: Path) -> None:

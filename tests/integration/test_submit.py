@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -122,6 +123,19 @@ def test_many_files_are_one_batch_and_a_broken_one_fails_alone(gateway: Gateway,
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"a", "c"}
     assert {path.name for path in (tmp_path / "out" / "c").iterdir()} == FILES
     assert not list(tmp_path.glob(".*"))
+
+
+def test_recordings_whose_names_are_not_utf8_are_sent_too(gateway: Gateway, tmp_path: Path) -> None:
+    plate = tmp_path / "plate"
+    plate.mkdir()
+    names = [os.fsdecode(b"zelle_\xe4"), os.fsdecode(b"zelle_\xf6")]
+    for name in names:
+        write_video(tmp_path / "video.mp4", [(96, 64)]).rename(plate / f"{name}.mp4")
+    with committing(gateway):
+        done = submit(gateway, plate, tmp_path / "out", "--json")
+    assert done.returncode == 0, done.stderr
+    assert [each["name"] for each in json.loads(done.stdout)["acquisitions"]] == 2 * ["zelle_\ufffd"]
+    assert {path.name for path in (tmp_path / "out").iterdir()} == set(names)
 
 
 def test_after_an_interruption_the_same_command_goes_on(gateway: Gateway, tmp_path: Path) -> None:

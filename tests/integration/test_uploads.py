@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import socket
 import threading
 import time
+import zipfile
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from cellstorm.acquisitions import AcquisitionSettings, State
+from cellstorm.chunks import MAX_CHUNK_FRAMES
 from cellstorm.decoding import decode
 from cellstorm.errors import AcquisitionNotFound, WrongState
 from cellstorm.roi import RegionOfInterest
@@ -193,6 +196,19 @@ def test_a_recording_that_was_cut_off_is_taken_and_says_so(gateway: Gateway, tmp
         notices.append(gateway.wait_for(created["id"], "processing")["notice"])
     assert notices[0] is None
     assert "cut off" in notices[1]
+
+
+def test_a_damaged_file_among_many_costs_its_frames_alone_and_is_told(gateway: Gateway, tmp_path: Path) -> None:
+    tifffile.imwrite(frame := io.BytesIO(), np.zeros((64, 96), np.uint16))
+    with zipfile.ZipFile(tmp_path / "recording.zip", "w") as packed:
+        for number in range(MAX_CHUNK_FRAMES + 9):
+            packed.writestr(f"img_{number}.tif", b"" if number == MAX_CHUNK_FRAMES + 4 else frame.getvalue())
+    created = gateway.create()
+    content = (tmp_path / "recording.zip").read_bytes()
+    assert gateway.http.put(f"{API}/{created['id']}/video", content=content).status_code == 202
+    found = gateway.wait_for(created["id"], "processing")
+    assert (found["frames_received"], found["frames_lost"]) == (MAX_CHUNK_FRAMES + 8, 1)
+    assert f"img_{MAX_CHUNK_FRAMES + 4}.tif is a damaged TIFF file" in found["notice"]
 
 
 def test_a_turned_recording_is_taken_as_it_is_shown(gateway: Gateway, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from cellstorm.localizations import LOCALIZATION, Localizations
 _LINK_SIGMAS: Final = 3.0
 _LINK_NM: Final = (20.0, 250.0)
 MIN_PHOTONS: Final = 1e-3
-"""Weight of a localization without photons, so that those of an emitter always have a mean."""
+"""Least weight of a localization, also of one whose photons are unknown, so that those of an emitter always have a mean."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,9 +31,9 @@ class Linked:
     Attributes
     ----------
     table
-        (emitters,) by first frame: `frame` is the first one; position and PSF width are means weighted by photons;
-        photons are summed, background (per frame) averaged; `precision_nm` is that of the mean position, by propagation of
-        errors: sqrt(sum((photons * precision)^2)) / sum(photons); `probability` is the highest.
+        (emitters,) by first frame: `frame` is the first one; position and PSF width are means weighted by photons, equally
+        where those are unknown; photons are summed, background (per frame) averaged; `precision_nm` is that of the mean
+        position, by propagation of errors: sqrt(sum((weight * precision)^2)) / sum(weight); `probability` is the highest.
     emitter
         (localizations,) index into `table` for each row that was linked.
     on_frames
@@ -80,7 +80,7 @@ def _merged(localizations: Localizations, emitters: int, label: NDArray[np.int32
     np.maximum.at(last, label, frame)
     order = np.argsort(first, kind="stable")
     emitter = np.argsort(order)[label]
-    weight = np.maximum(localizations["photons"].astype(np.float64), MIN_PHOTONS)
+    weight = np.fmax(localizations["photons"].astype(np.float64), MIN_PHOTONS)
     table = np.zeros(emitters, LOCALIZATION)
 
     def total(values: NDArray[np.floating]) -> NDArray[np.float64]:

@@ -38,7 +38,13 @@ class Member(Protocol):
     def name(self) -> str: ...
 
     def opened(self) -> AbstractContextManager[BinaryIO]:
-        """As a file that can be sought in, for as long as the context lasts."""
+        """As a file that can be sought in, for as long as the context lasts.
+
+        Raises
+        ------
+        InvalidVideo
+            If it cannot be opened.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,11 @@ class PlainFile:
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        with self.path.open("rb") as file:
+        try:
+            file = self.path.open("rb")
+        except OSError as error:
+            raise InvalidVideo(f"{self.name} cannot be read ({error.strerror}); check its permissions") from error
+        with file:
             yield file
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cellstorm.errors import InvalidVideo, StorageFull
+from cellstorm.file_names import readable_name
 from cellstorm.sources.members import folder_members
 
 
@@ -43,7 +44,7 @@ def _add(packed: zipfile.ZipFile, path: Path) -> None:
         source = path.open("rb")
     except OSError as error:
         raise InvalidVideo(f"{path.name} cannot be read ({error.strerror}); check its permissions") from error
-    info = zipfile.ZipInfo(path.name)
+    info = zipfile.ZipInfo(readable_name(path))
     info.file_size = size  # tells zipfile whether the large format is needed
     try:
         with source, packed.open(info, "w") as target:

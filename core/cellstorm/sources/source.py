@@ -29,6 +29,9 @@ class SourceDescription(BaseModel):
     )
     duration_s: float | None = Field(default=None, description="As the header has it.")
     ends_early: bool = Field(default=False, description="The file was cut off; what is there was read.")
+    unreadable: str | None = Field(
+        default=None, description="What is wrong with the first of a recording's many files that is not all there."
+    )
     fps: float | None = Field(default=None, description="Frames per second, on average.")
     bitrate_kbps: float | None = Field(default=None, description="Of the video alone where known, else of the file.")
     encoder: str | None = Field(default=None, description="The program that wrote it.")
@@ -37,6 +40,8 @@ class SourceDescription(BaseModel):
     @property
     def notice(self) -> str | None:
         """What whoever sent the file should know of it; None where there is nothing to say."""
+        if self.unreadable:
+            return f"not all of the recording can be read: {self.unreadable}. All its other frames are processed"
         if self.ends_early:
             return "the file was cut off before its end; what it holds is processed, and more frames were recorded"
         return None
@@ -54,7 +59,8 @@ class Source(Protocol):
         """As the header has it; chunks may hold fewer or more."""
 
     @property
-    def description(self) -> SourceDescription: ...
+    def description(self) -> SourceDescription:
+        """What is known of it; of a recording of many files, those are told that its chunks have found damaged so far."""
 
     def frame(self, index: int, frame_count: int | None = None) -> tuple[int, Counts] | None:
         """The newest frame up to this one, and which it is; None where there is none. It decodes little that it does not need.

@@ -54,6 +54,9 @@ Format = tuple[int, int, int]
 class TiffSource:
     """Frames of one TIFF file, or of several in their order.
 
+    Where one of several is cut off or cannot be read, the others are read all the same, and it is taken to have held as many
+    frames as the whole one before it: those that are missing count as lost before the next one's.
+
     Raises
     ------
     InvalidVideo
@@ -74,10 +77,11 @@ class TiffSource:
                 width=page.imagewidth,
                 height=page.imagelength,
                 is_timed=fps is not None,
-                ends_early=stack.ends_early,
                 fps=fps,
                 encoder=page.software or None,
             )
+            if stack.ends_early:
+                self._note(stack.broken_off())
 
     @property
     def frame_size(self) -> tuple[int, int]:
@@ -92,28 +96,66 @@ class TiffSource:
         return self._description
 
     def frame(self, index: int, frame_count: int | None = None) -> tuple[int, Counts] | None:
-        before = 0
+        newest: tuple[int, Member, int] | None = None
+        first = usual = 0
         for member in self._members:
-            with Stack.opened(member) as stack, damage_told(stack.name):
-                readers = list(islice(stack.readers(self._format), index + 1 - before))
-                before += len(readers)
-                if readers and (before > index or member is self._members[-1]):
-                    return before - 1, _counts(readers[-1]())
-        return None
+            if first > index:
+                break
+            count, trouble = self._count(member, index + 1 - first)
+            if count:
+                newest = first + count - 1, member, count - 1
+            usual = usual if trouble else count
+            first += max(count, usual)
+        if newest is None:
+            return None
+        number, member, position = newest
+        with Stack.opened(member) as stack, damage_told(stack.name):
+            return number, _counts(next(islice(stack.readers(self._format), position, None))())
 
     def chunks(self) -> Iterator[Chunk]:
         cutter = RawCutter()
         fps = self._description.fps or ASSUMED_FPS
-        for index, counts in enumerate(self._frames()):
-            yield from cutter.add(index / fps, counts)
+        for lost, counts in self._frames():
+            if lost:
+                yield from cutter.finish(lost=lost)
+            yield from cutter.add(cutter.next_frame / fps, counts)
         if cutter.next_frame == 0:
             raise damaged(self._members[0].name)
         yield from cutter.finish()
 
-    def _frames(self) -> Iterator[Counts]:
+    def _frames(self) -> Iterator[tuple[int, Counts]]:
+        """Each frame, and how many were lost directly before it."""
+        usual = lost = 0
         for member in self._members:
+            count = 0
+            try:
+                with Stack.opened(member) as stack:
+                    for counts in stack.frames(self._format):
+                        yield lost, counts
+                        count, lost = count + 1, 0
+                usual = count
+            except InvalidVideo as error:
+                self._note(error)
+                lost += max(0, usual - count)
+
+    def _count(self, member: Member, most: int) -> tuple[int, bool]:
+        """How many frames of it there are to be read, no more than these, and whether some of it is missing."""
+        count = 0
+        try:
             with Stack.opened(member) as stack:
-                yield from stack.frames(self._format)
+                for _ in islice(stack.readers(self._format), most):
+                    count += 1
+                return count, stack.ends_early
+        except InvalidVideo:
+            return count, True
+
+    def _note(self, error: InvalidVideo) -> None:
+        """That a file is not all there."""
+        known = self._description
+        if len(self._members) == 1:
+            self._description = known.model_copy(update={"ends_early": True})
+        elif known.unreadable is None:
+            self._description = known.model_copy(update={"unreadable": str(error)})
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,25 +207,31 @@ class Stack:
         return fps if fps > 0 else None
 
     def frames(self, expected: Format) -> Iterator[Counts]:
-        """Up to where a file is cut short.
+        """All that can be read, up to where the file is cut off or damaged.
 
         Raises
         ------
+        InvalidVideo
+            After them, if there were to be more.
         FrameSizeChanged
             If a frame is not as `expected`.
         """
         for read in self.readers(expected):
             try:
                 counts = read()
-            except _DAMAGED:
-                return
+            except _DAMAGED as error:
+                raise self.broken_off() from error
             yield _counts(counts)
+        if self.ends_early:
+            raise self.broken_off()
 
     def readers(self, expected: Format) -> Iterator[Callable[[], NDArray[Any]]]:
         """What reads each frame's pixels, as long as the stack is open; any of `_DAMAGED` may be raised then.
 
         Raises
         ------
+        InvalidVideo
+            If a frame's directory is damaged.
         FrameSizeChanged
             If a frame is not as `expected`.
         """
@@ -200,9 +248,15 @@ class Stack:
                     continue
                 if (keyframe.shape, keyframe.dtype) != (self.first_page.shape, self.first_page.dtype):
                     raise size_changed(expected, _format(keyframe))
-            except _DAMAGED:
-                return
+            except _DAMAGED as error:
+                raise self.broken_off() from error
             yield page.asarray
+
+    def broken_off(self) -> InvalidVideo:
+        """What to say of it where not all of it is there."""
+        if self.ends_early:
+            return InvalidVideo(f"{self.name} was cut off before its end; copy it again if there is a whole one")
+        return damaged(self.name)
 
     def _contiguous(self, index: int) -> NDArray[Any]:
         """Of ImageJ's large stacks: the frames follow the first one's, without directories of their own."""

@@ -139,11 +139,6 @@ class H264Source(_VideoSource):
         self._is_kept = first_mark is not None
         self._first_chunk = first_chunk
 
-    def access_units(self) -> Iterator[AccessUnit]:
-        """In decoding order and Annex B form, parameter sets as the packets have them."""
-        with _opened(self._path, keep_start=self._is_kept) as (container, stream):
-            yield from _access_units(container, stream, self._clock(stream))
-
     def frame(self, index: int, frame_count: int | None = None) -> tuple[int, Counts] | None:
         holder: Chunk | None = None
         for chunk in self._chunks():

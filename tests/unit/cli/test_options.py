@@ -8,7 +8,7 @@ import pytest
 from cellstorm.acquisitions import FrameRange
 from cellstorm.errors import InvalidSetting, NotAllowed
 from cellstorm.roi import RegionOfInterest
-from cellstorm_cli.options import acquisition_settings, find_token
+from cellstorm_cli.options import acquisition_settings, find_token, name_of
 
 NOT_GIVEN: dict[str, Any] = {"name": None, "model": None, "roi": None, "frames": None, "camera": None}
 
@@ -44,6 +44,19 @@ def test_a_wrong_option_is_named(given: dict[str, Any], told: str) -> None:
     with pytest.raises(InvalidSetting) as raised:
         acquisition_settings(pixel_size_nm=100.0, **{**NOT_GIVEN, **given})
     assert str(raised.value).startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        pytest.param(Path("day 1/actin.ome.tif"), "actin.ome", id="usual"),
+        pytest.param(Path("zelle_\udce4.tif"), "zelle_\ufffd", id="Latin-1"),
+        pytest.param(Path("x" * 250), "x" * 200, id="long"),
+        pytest.param(Path(), None, id="none"),
+    ],
+)
+def test_a_recording_that_nobody_names_is_called_as_its_file_in_readable_text(file: Path, name: str | None) -> None:
+    assert name_of(file) == name
 
 
 def test_a_pixel_size_of_nothing_is_refused_under_the_options_name() -> None:

@@ -84,3 +84,11 @@ def test_nothing_links_to_nothing_and_rows_without_position_or_photons_stay() ->
     linked = link(table, 50)
     assert len(linked.table) == 2
     assert linked.table["x_nm"][linked.emitter[1]] == pytest.approx(5.5)
+
+
+def test_where_photons_are_unknown_all_of_an_emitters_localizations_weigh_the_same() -> None:
+    linked = link(table_of((0, 5, 7, np.nan), (1, 6, 8, np.nan), (2, 10, 9, np.nan), (5, 900, 0, np.nan)), 20)
+    assert linked.table["x_nm"].tolist() == pytest.approx([7, 900])
+    assert linked.table["y_nm"].tolist() == pytest.approx([8, 0])
+    assert linked.table["precision_nm"].tolist() == pytest.approx([10 / np.sqrt(3), 10])
+    assert np.isnan(linked.table["photons"]).all()

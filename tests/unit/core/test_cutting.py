@@ -12,9 +12,9 @@ from cellstorm.chunks import MAX_CHUNK_FRAMES, Chunk, ChunkHeader
 from cellstorm.cutting import ChunkCutter, CutChunk
 from cellstorm.decoding import decode
 from cellstorm.errors import FrameSizeChanged, InvalidVideo
-from cellstorm.frame_marks import FrameMark, insert_frame_index_sei, read_frame_index_sei
+from cellstorm.frame_marks import FrameMark, read_frame_index_sei
 from cellstorm.h264 import PPS, SPS, AccessUnit, join_annex_b, nal_type, parse_sps, split_annex_b
-from tests.fakes import INTERLACED, encode_h264, numbered_frames, read_index
+from tests.fakes import INTERLACED, encode_h264, numbered_frames, read_index, with_mark
 
 STEP = 3000
 
@@ -151,8 +151,7 @@ def test_of_large_frames_fewer_are_enough_but_not_very_few(monkeypatch: pytest.M
 
 
 def test_frames_before_the_first_key_frame_have_no_index() -> None:
-    cutter, made = cut(encode_h264(numbered_frames(30))[4:])
-    assert cutter.skipped_before_first_key_frame == 6
+    _, made = cut(encode_h264(numbered_frames(30))[4:])
     assert summary(made) == [(0, 10, 0, 0), (10, 10, 0, 0)]
     assert read_index(decode(chunks_of(made)[0])[0]) == 10
     assert chunks_of(made)[0].header.times_s[0] == 0
@@ -239,7 +238,7 @@ def test_a_later_session_continues_the_first() -> None:
 
 def test_a_phone_cannot_write_frame_marks() -> None:
     units = encode_h264(numbered_frames(20))
-    units[10] = insert_frame_index_sei(units[10], 4711, 1)
+    units[10] = with_mark(units[10], FrameMark(4711, 1))
     _, made = cut(units)
     assert summary(made) == [(0, 10, 0, 0), (10, 10, 0, 0)]
     assert [read_frame_index_sei(cut.units[0]) for cut in made] == [FrameMark(0, 0), FrameMark(10, 1)]
@@ -248,7 +247,7 @@ def test_a_phone_cannot_write_frame_marks() -> None:
 @pytest.mark.parametrize("index", [3, 2**31], ids=["backwards", "absurdly far"])
 def test_a_mark_that_cannot_be_is_not_believed(index: int) -> None:
     units = encode_h264(numbered_frames(20))
-    units[10] = insert_frame_index_sei(units[10], index, 1)
+    units[10] = with_mark(units[10], FrameMark(index, 1))
     _, made = cut(units, trust_marks=True)
     assert summary(made) == [(0, 10, 0, 0), (10, 10, 0, 0)]
 

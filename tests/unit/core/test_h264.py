@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cellstorm.errors import InvalidVideo
-from cellstorm.frame_marks import FrameMark, insert_frame_index_sei, read_frame_index_sei
+from cellstorm.frame_marks import FrameMark, read_frame_index_sei
 from cellstorm.h264 import (
     PPS,
     SPS,
@@ -19,7 +19,7 @@ from cellstorm.h264 import (
     split_annex_b,
 )
 from cellstorm.h264_bits import escape, unescape
-from tests.fakes import INTERLACED, encode_h264, numbered_frames
+from tests.fakes import INTERLACED, encode_h264, numbered_frames, with_mark
 
 
 def sps_of(unit: AccessUnit) -> bytes:
@@ -147,7 +147,7 @@ def test_damaged_bytes_raise_nothing_but_invalid_video() -> None:
 @pytest.mark.parametrize("index", [0, 1, 3, 256, 65536, 2**32 - 1])
 def test_a_frame_mark_is_read_back_and_the_picture_stays(index: int) -> None:
     (unit,) = encode_h264(numbered_frames(1))
-    marked = insert_frame_index_sei(unit, index, 3)
+    marked = with_mark(unit, FrameMark(index, 3))
     assert read_frame_index_sei(unit) is None
     assert read_frame_index_sei(marked) == FrameMark(index, 3)
     decoder = av.CodecContext.create("h264", "r")
@@ -157,5 +157,5 @@ def test_a_frame_mark_is_read_back_and_the_picture_stays(index: int) -> None:
 
 def test_a_frame_mark_replaces_an_older_one() -> None:
     (unit,) = encode_h264(numbered_frames(1))
-    twice = insert_frame_index_sei(insert_frame_index_sei(unit, 5, 1), 9, 2)
-    assert twice == insert_frame_index_sei(unit, 9, 2)
+    twice = with_mark(with_mark(unit, FrameMark(5, 1)), FrameMark(9, 2))
+    assert twice == with_mark(unit, FrameMark(9, 2))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -180,10 +182,35 @@ def test_too_large_an_image_is_refused_with_a_size_that_is_not() -> None:
     assert side**2 <= MAX_OUTPUT_PIXELS
 
 
-@pytest.mark.parametrize("output_pixel_nm", [0, -20, 5e-324, 1e-300, float("nan"), float("inf")])
+@pytest.mark.parametrize("output_pixel_nm", [0, -20, float("nan"), float("inf")])
 def test_impossible_output_pixels_are_refused(output_pixel_nm: float) -> None:
     with pytest.raises(InvalidSetting, match="choose a positive size"):
         Reconstruction(8, 8, 100, output_pixel_nm)
+
+
+@pytest.mark.parametrize("output_pixel_nm", [0.19, 1e-300, 5e-324])
+def test_output_pixels_that_show_nothing_more_are_refused_with_a_size_that_is_not(output_pixel_nm: float) -> None:
+    with pytest.raises(InvalidSetting, match=r"too small for camera pixels of 100 nm; .* at least 0\.197 nm"):
+        Reconstruction(8, 8, 100, output_pixel_nm)
+    assert Reconstruction(8, 8, 100, 0.197).image.shape == (4061, 4061)
+
+
+def test_the_default_output_pixel_of_any_camera_pixel_can_be_drawn() -> None:
+    for pixel_size_nm in (1, 77.7, 10_000, 12_345.6, 1e6):
+        assert Reconstruction(4, 4, pixel_size_nm, default_output_pixel_nm(pixel_size_nm)).image.size
+
+
+@pytest.mark.parametrize("precision_nm", [15, np.nan])
+def test_memory_is_that_of_the_image_however_wide_the_spots(precision_nm: float) -> None:
+    table = at((350, 350), (-50, 740), precision_nm=precision_nm)
+    tracemalloc.start()
+    try:
+        image = Reconstruction(8, 8, 100, 0.25).add(table).image
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < image.nbytes + 16 * 2**20
+    assert image[1600, 1600] > 0
 
 
 def test_an_averaged_shifted_histogram_is_a_triangle_along_either_axis() -> None:

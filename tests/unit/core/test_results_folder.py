@@ -181,7 +181,7 @@ def test_a_field_that_is_too_large_for_fine_pixels_is_drawn_with_larger_ones(
 
 def test_a_mistake_in_the_settings_leaves_nothing_behind(tmp_path: Path) -> None:
     with pytest.raises(InvalidSetting, match="too large"):
-        write_results(tmp_path / "out", replace(results(), output_pixel_nm=0.1))
+        write_results(tmp_path / "out", replace(results(), output_pixel_nm=0.3))
     assert not names(tmp_path)
 
 

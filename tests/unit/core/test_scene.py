@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
 from cellstorm.errors import InvalidSetting
-from cellstorm.reconstruction import Method, Reconstruction, Window
-from cellstorm.scene import MAX_FILE_PIXELS, TILE, Scene, array_levels, highest
+from cellstorm.reconstruction import MAX_OUTPUT_PIXELS, Method, Reconstruction, Window
+from cellstorm.scene import MAX_FILE_PIXELS, STRIP_ROWS, TILE, Scene, array_levels, highest
 from tests.fakes import star_localizations
 
 METHODS: tuple[Method, ...] = ("histogram", "gaussian", "ash")
@@ -43,6 +45,32 @@ def test_tiles_of_a_zoom_are_the_image_at_that_zoom(method: Method) -> None:
     assert tiled[400:].sum() == pytest.approx(0, abs=1e-6)
 
 
+def test_tiles_in_which_single_spots_are_large_are_the_image_too() -> None:
+    table = star_localizations(60, side_px=16)
+    table["precision_nm"][::10] = np.nan
+    image = Reconstruction(16, 16, 100.0, 100 / 64).add(table).image
+    scene = Scene(table, 16, 16, 100.0)
+    assert scene.tile_pixel_nm(2) == 100 / 64
+    tiles = [np.concatenate([scene.tile(2, column, row) for column in range(4)], axis=1) for row in range(4)]
+    np.testing.assert_allclose(np.concatenate(tiles), image, atol=1e-7)
+    assert np.count_nonzero(image) > image.size / 4
+
+
+def test_a_tile_takes_its_own_memory_however_large_the_camera_pixels() -> None:
+    scene = Scene(star_localizations(50, pixel_size_nm=10_000.0), 64, 64, 10_000.0)
+    finest = 7
+    assert scene.tile_pixel_nm(finest) == 10_000 / 512
+    with pytest.raises(InvalidSetting, match="choose one from 0 to 7"):
+        scene.tile(finest + 1, 0, 0)
+    tracemalloc.start()
+    try:
+        scene.tile(finest, 60, 60)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 * 2**20
+
+
 def test_white_is_the_same_density_at_every_zoom() -> None:
     scene = Scene(star_localizations(20_000), 64, 64, 100.0, "gaussian")
     for zoom in (1, 2, 3):
@@ -72,6 +100,13 @@ def test_an_image_in_memory_has_levels_of_means() -> None:
     half = np.concatenate(list(levels[1].strips()))
     assert half[0, 0] == image[:2, :2].mean()
     assert highest(levels) == image.max()
+
+
+def test_a_file_whose_strips_would_be_too_large_says_which_pixels_fit() -> None:
+    scene = Scene(star_localizations(10), 8192, 8, 100.0)
+    with pytest.raises(InvalidSetting, match=r"too wide; choose larger pixels, at least 6\.31 nm"):
+        scene.levels(1.0)
+    assert scene.levels(6.31)[0].width * STRIP_ROWS <= MAX_OUTPUT_PIXELS
 
 
 def test_a_file_that_would_be_too_large_says_which_pixels_fit() -> None:

@@ -22,6 +22,7 @@ from cellstorm.errors import FrameSizeChanged, InvalidVideo
 from cellstorm.roi import RegionOfInterest
 from cellstorm.sources import open_source
 from cellstorm.sources.packing import sendable
+from cellstorm.sources.source import ASSUMED_FPS
 from tests.fakes import encode_h264, numbered_frames
 from tests.unit.core.test_sources import STACK_16, chunks_of, indices_of, mux_units, write_video
 
@@ -207,6 +208,72 @@ def test_a_folder_whose_frames_differ_in_size_is_refused(tmp_path: Path) -> None
     tifffile.imwrite(tmp_path / "b.tif", STACK_16[0, :10])
     with pytest.raises(FrameSizeChanged, match="30x20"):
         chunks_of(tmp_path)
+
+
+LONG_16 = np.random.default_rng(3).integers(0, 65536, (60, 20, 30), dtype=np.uint16)
+
+
+def write_thirds(folder: Path, options: dict[str, Any]) -> list[Path]:
+    """Three files of 20 frames each."""
+    folder.mkdir()
+    paths = [folder / f"img_{number}.tif" for number in range(3)]
+    for path, frames in zip(paths, np.split(LONG_16, 3), strict=True):
+        tifffile.imwrite(path, frames, **options)
+    return paths
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize("options", [{"photometric": "minisblack", "compression": "zlib"}, {"imagej": True}])
+def test_a_file_of_many_that_was_cut_off_loses_its_frames_alone_and_is_named(
+    tmp_path: Path, options: dict[str, Any], packed: bool
+) -> None:
+    paths = write_thirds(tmp_path / "recording", options)
+    paths[1].write_bytes(paths[1].read_bytes()[: paths[1].stat().st_size // 2])
+    source = open_source(pack(tmp_path / "a.zip", tmp_path / "recording") if packed else tmp_path / "recording")
+    first, second = source.chunks()
+    assert first.header.frame_count + first.header.lost == second.header.first_frame == 40
+    assert 20 < first.header.frame_count < 40
+    np.testing.assert_array_equal(decode(first), LONG_16[: first.header.frame_count])
+    np.testing.assert_array_equal(decode(second), LONG_16[40:])
+    assert second.header.times_s[0] == pytest.approx(40 / ASSUMED_FPS)
+    assert "img_1.tif was cut off" in str(source.description.notice)
+    for index in (first.header.frame_count - 1, 40, 59):
+        found = source.frame(index)
+        assert found is not None
+        assert found[0] == index
+        np.testing.assert_array_equal(found[1], LONG_16[index])
+
+
+@pytest.mark.parametrize("content", [b"", b"II*\0 and noise"])
+@pytest.mark.parametrize("which", [pytest.param((5,), id="in the middle"), pytest.param((10, 11), id="at the end")])
+def test_files_of_many_that_cannot_be_opened_are_passed_over_and_the_first_is_named(
+    tmp_path: Path, which: tuple[int, ...], content: bytes
+) -> None:
+    folder = write_folder(tmp_path / "recording", LONG_16[:12], first=0)
+    for number in which:
+        (folder / f"img_{number}.tif").write_bytes(content)
+    chunks = list((source := open_source(folder)).chunks())
+    followed = which[-1] < 11
+    assert sum(chunk.header.lost for chunk in chunks) == (len(which) if followed else 0)
+    for chunk in chunks:
+        np.testing.assert_array_equal(decode(chunk), LONG_16[chunk.header.first_frame :][: chunk.header.frame_count])
+    assert sum(chunk.header.frame_count for chunk in chunks) == 12 - len(which)
+    assert f"img_{which[0]}.tif is a damaged TIFF file" in str(source.description.notice)
+    assert (found := source.frame(11)) is not None
+    assert found[0] == (11 if followed else 9)
+
+
+def test_a_stack_with_a_damaged_page_says_that_it_ends_there(tmp_path: Path) -> None:
+    path = tmp_path / "stack.tif"
+    tifffile.imwrite(path, STACK_16, photometric="minisblack", compression="zlib")
+    with tifffile.TiffFile(path) as tiff:
+        place = tiff.pages[4].dataoffsets[0]
+    data = bytearray(path.read_bytes())
+    data[place : place + 20] = bytes(20)
+    path.write_bytes(data)
+    source = open_source(path)
+    assert [chunk.header.frame_count for chunk in source.chunks()] == [4]
+    assert source.description.ends_early
 
 
 def test_a_folder_without_tiffs_is_refused(tmp_path: Path) -> None:

@@ -53,3 +53,17 @@ def test_this_machine_is_known_by_name_and_by_address() -> None:
 def test_it_is_also_known_as_its_owner_says(public_host: str) -> None:
     hosts = own_hosts(public_host)
     assert public_host in {*hosts.names, *map(str, hosts.addresses)}
+
+
+@pytest.mark.parametrize(
+    ("hostname", "names"),
+    [
+        pytest.param("Büro", {"localhost", "xn--bro-hoa", "xn--bro-hoa.local"}, id="umlaut"),
+        pytest.param("B\udcfcro", {"localhost"}, id="no text at all"),
+    ],
+)
+def test_a_machine_whose_name_is_not_ascii_is_known_as_dns_knows_it(
+    monkeypatch: pytest.MonkeyPatch, hostname: str, names: set[str]
+) -> None:
+    monkeypatch.setattr(socket, "gethostname", lambda: hostname)
+    assert set(own_hosts().names) == names

@@ -10,7 +10,7 @@ import pytest
 
 from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.errors import ResultNotReady
-from cellstorm.frame_marks import insert_frame_index_sei
+from cellstorm.frame_marks import FrameMark
 from cellstorm.mp4 import FragmentedWriter
 from cellstorm.rendering import widefield_png
 from cellstorm.roi import RegionOfInterest
@@ -21,7 +21,7 @@ from cellstorm_server.last_frame import LastFrames, Picture
 from cellstorm_server.library import Library
 from cellstorm_server.recent_chunks import RecentChunks
 from cellstorm_server.viewers import View
-from tests.fakes import encode_h264, numbered_frames, star_localizations
+from tests.fakes import encode_h264, numbered_frames, star_localizations, with_mark
 from tests.unit.core.test_sources import mux_units, write_video
 
 FRAMES = 30
@@ -107,7 +107,7 @@ def test_frames_that_were_left_out_are_not_the_newest(store: Store, library: Lib
 def test_of_several_parts_the_newest_that_goes_so_far_is_read(store: Store, library: Library) -> None:
     for session in range(2):
         first, *others = encode_h264(numbered_frames(10, first=10 * session), first_timestamp=30_000 * session)
-        units = [insert_frame_index_sei(first, 10 * session, session), *others]
+        units = [with_mark(first, FrameMark(10 * session, session)), *others]
         with FragmentedWriter(library.new_part("a"), units[0], first_timestamp=0) as writer:
             writer.append(units)
     view = finished(store, FRAMES)

@@ -157,3 +157,9 @@ def test_an_authority_s_file_that_is_damaged_is_told(tmp_path: Path) -> None:
     (tmp_path / "tls" / "authority.pem").write_text("damaged")
     with pytest.raises(InvalidSetting, match="mend or delete it"):
         certificate_source(Settings.load(data=tmp_path), NOW)
+
+
+def test_a_public_address_that_is_not_ascii_gets_its_certificate(tmp_path: Path) -> None:
+    settings = Settings.load(data=tmp_path, public_url="https://mikroskopie-müller.de")
+    tls = ServerTls(certificate_source(settings, NOW), lambda: NOW)
+    assert "xn--mikroskopie-mller-f3b.de" in hosts_of(presented(tls)).names

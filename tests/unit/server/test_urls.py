@@ -5,6 +5,7 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi.requests import HTTPConnection
 
+from cellstorm.errors import InvalidSetting
 from cellstorm.settings import Settings
 from cellstorm_server.addresses import lan_address
 from cellstorm_server.urls import acquisition_urls, base_url, is_own_origin, phone_base_url
@@ -12,11 +13,20 @@ from cellstorm_server.urls import acquisition_urls, base_url, is_own_origin, pho
 
 @pytest.mark.parametrize(
     ("public_url", "base"),
-    [(None, "http://lab:8000"), ("https://storm.example/", "https://storm.example")],
+    [
+        pytest.param(None, "http://lab:8000", id="as asked"),
+        pytest.param("https://storm.example/", "https://storm.example", id="as configured"),
+        pytest.param("https://łódź.example:8443/storm", "https://xn--d-uga0v4h.example:8443/storm", id="not in ASCII"),
+    ],
 )
 def test_addresses_are_as_phones_reach_the_gateway(public_url: str | None, base: str) -> None:
     scope = {"type": "http", "scheme": "http", "path": "/x", "headers": [(b"host", b"lab:8000")], "query_string": b""}
     assert base_url(Settings.load(public_url=public_url), HTTPConnection(scope)) == base
+
+
+def test_a_public_address_that_no_browser_could_ask_for_is_refused() -> None:
+    with pytest.raises(InvalidSetting, match=r"CELLSTORM_PUBLIC_URL: the host of https://🔬\.example"):
+        Settings.load(public_url="https://🔬.example")
 
 
 def test_no_address_holds_a_token() -> None:

@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import io
 import os
+import time
 import zipfile
 from pathlib import Path
+
+import pytest
 
 from cellstorm_server.zipping import zip_pieces
 
@@ -18,3 +21,13 @@ def test_a_zip_that_is_made_while_it_is_sent_holds_every_file(tmp_path: Path) ->
     assert {name: archive.read(name) for name in archive.namelist()} == contents
     assert max(len(piece) for piece in pieces) < 2**19
     assert archive.getinfo("table.csv").compress_size < len(contents["table.csv"]) / 10
+
+
+def test_what_a_machine_without_a_clock_wrote_is_packed_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "table.csv").write_bytes(b"1,2,3\n")
+    os.utime(tmp_path / "table.csv", (3600, 3600))
+    monkeypatch.setattr(time, "time", lambda: 3600.0)
+    pieces = zip_pieces({"table.csv": tmp_path / "table.csv"}, {"summary.json": b"{}"})
+    archive = zipfile.ZipFile(io.BytesIO(b"".join(pieces)))
+    assert {name: archive.read(name) for name in archive.namelist()} == {"table.csv": b"1,2,3\n", "summary.json": b"{}"}
+    assert {entry.date_time[0] for entry in archive.infolist()} == {1980}
