@@ -120,6 +120,21 @@ def test_a_phone_that_comes_back_continues_the_same_recording(
     assert [(c.header.number, c.header.first_frame) for c in stored] == [(0, 0), (1, 10), (2, 13), (3, 23)]
 
 
+def test_times_never_go_back_though_the_clock_does_and_a_phone_came_and_left_without_a_frame(
+    bench: Bench, tmp_path: Path
+) -> None:
+    for count, start_s in ((20, 1000.0), (0, 1001.0), (20, 900.0)):
+        intake = bench.intake()
+        if count:
+            intake.take(frames_of(recording(count), start_s=start_s))
+        intake.finish()
+    stored = bench.stored()
+    times_s = [time_s for chunk in stored for time_s in chunk.header.times_s]
+    assert len(times_s) == 40
+    assert times_s == sorted(set(times_s))
+    assert headers(stored) == headers(bench.kept(tmp_path))
+
+
 def test_another_frame_size_is_refused_and_what_came_before_is_kept(bench: Bench) -> None:
     intake = bench.intake()
     with pytest.raises(FrameSizeChanged):

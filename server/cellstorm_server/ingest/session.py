@@ -97,8 +97,9 @@ class Intake:
         try:
             for cut in self._cutter.finish() if self._cutter is not None else ():
                 self._keep(cut)
-            with contextlib.suppress(*STORE_TROUBLE):  # it only matters if the clock is set back besides
-                self._store.set_fields(self._id, end_ticks=self._end_ticks)
+            if self._offset_ticks is not None:
+                with contextlib.suppress(*STORE_TROUBLE):  # it only matters if the clock is set back besides
+                    self._store.set_fields(self._id, end_ticks=self._end_ticks)
         finally:
             if self._writer is not None:
                 self._writer.close()
