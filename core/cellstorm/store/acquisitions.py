@@ -45,6 +45,7 @@ class Acquisitions:
         self._now = clock
         self._set_fields = redis.register_script(scripts.SET_FIELDS)
         self._remove_work = redis.register_script(scripts.REMOVE_WORK)
+        self._delete = redis.register_script(scripts.DELETE)
 
     def create(
         self,
@@ -141,13 +142,11 @@ class Acquisitions:
         return None if value is None else value.decode()
 
     def delete(self, acquisition_id: str) -> None:
-        """Remove it and all that belongs to it."""
-        numbers = self.pending(acquisition_id)
+        """Remove it and all that belongs to it; a chunk that comes at the same moment is removed with it, or not taken."""
         self.redis.delete(*(keys.token(token_digest) for token_digest in self._token_digests(acquisition_id)))
         self.redis.zrem(keys.ACQUISITIONS, acquisition_id)
-        self.redis.delete(
-            keys.state(acquisition_id), *keys.bulk(acquisition_id), *(keys.chunk(acquisition_id, n) for n in numbers)
-        )
+        names = (keys.state(acquisition_id), keys.pending(acquisition_id), *keys.bulk(acquisition_id))
+        self._delete(keys=names, args=[keys.chunk_prefix(acquisition_id)])
 
     def expire_bulk(self, acquisition_id: str, seconds: int) -> None:
         """Let what the archive holds leave Redis after so long; the counters stay."""

@@ -106,6 +106,12 @@ return 'set'
 """
 )
 
+DELETE: Final = """
+-- KEYS state, pending, what else is to go ...; ARGV prefix of chunk keys
+for _, number in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do redis.call('DEL', ARGV[1] .. number) end
+for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
+"""
+
 REMOVE_WORK: Final = (
     _EVENT
     + """
