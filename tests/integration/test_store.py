@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cellstorm.acquisitions import AcquisitionSettings
-from cellstorm.store import Store
+from cellstorm.batches import NewBatch
+from cellstorm.errors import AcquisitionNotFound, BatchNotFound
+from cellstorm.store import Batches, Store
 from tests.fakes import chunk_of_spots
 
 ACQUISITION = "acquisition-1"
+THING = "of-either-kind"
 
 
 @pytest.fixture
@@ -19,6 +22,17 @@ def store(redis_url: str) -> Iterator[Store]:
     store = Store.connect(redis_url)
     yield store
     store.redis.close()
+
+
+@pytest.fixture(params=["an acquisition", "a batch"])
+def opened(request: pytest.FixtureRequest, store: Store) -> Store | Batches:
+    """Whichever holds a thing of the id `THING`, to which nobody has a token."""
+    if request.param == "an acquisition":
+        store.create(THING, AcquisitionSettings(), owner="gateway", token_digest="")
+        return store
+    batches = Batches(store)
+    batches.create(THING, NewBatch(), session="")
+    return batches
 
 
 def film(store: Store, acquisition_id: str) -> int:
@@ -39,3 +53,35 @@ def test_chunks_that_come_while_their_acquisition_is_deleted_leave_nothing_behin
             store.delete(ACQUISITION)
             assert filming.result() > 0
             assert store.redis.keys() == []
+
+
+def test_tokens_that_are_added_at_the_same_moment_all_open_it_and_go_with_it(
+    opened: Store | Batches, store: Store
+) -> None:
+    tokens = [f"token-{number}" for number in range(9)]
+    with ThreadPoolExecutor(len(tokens)) as requests:
+        list(requests.map(lambda token: opened.add_token(THING, token), tokens))
+    assert {opened.opened_by(token) for token in tokens} == {THING}
+    opened.delete(THING)
+    assert store.redis.keys() == []
+
+
+def test_a_token_that_is_added_again_drives_out_no_other(opened: Store | Batches) -> None:
+    tokens = [f"token-{number}" for number in range(9)]
+    for token in tokens + 3 * tokens[-1:]:
+        opened.add_token(THING, token)
+    assert {opened.opened_by(token) for token in tokens} == {THING}
+
+
+def test_of_many_tokens_the_first_and_the_newest_open_it(opened: Store | Batches) -> None:
+    tokens = [f"token-{number}" for number in range(11)]
+    for token in tokens:
+        opened.add_token(THING, token)
+    assert [token for token in tokens if opened.opened_by(token) is None] == tokens[1:3]
+
+
+def test_a_token_of_what_is_gone_opens_nothing(opened: Store | Batches, store: Store) -> None:
+    opened.delete(THING)
+    with pytest.raises((AcquisitionNotFound, BatchNotFound)):
+        opened.add_token(THING, "late")
+    assert store.redis.keys() == []
