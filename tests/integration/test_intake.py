@@ -12,6 +12,7 @@ from weakref import ref
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
+from cellstorm.acquisitions import State
 from cellstorm.errors import AcquisitionNotFound, FrameSizeChanged, StorageFull, WrongState
 from cellstorm.gaps import LinkGap
 from cellstorm_server.ingest.assembly import EncodedFrame
@@ -22,6 +23,7 @@ from cellstorm_server.library import Library
 from cellstorm_server.queueing import job_name
 from tests.fakes import encode_h264, numbered_frames
 from tests.intake_bench import ID, Bench, frames_of, headers, recording
+from tests.integration.test_jobs import wait_for
 from tests.webrtc import Recorded, offer_of
 
 
@@ -76,6 +78,40 @@ def test_the_first_chunk_of_a_session_is_short_so_that_its_localizations_come_so
     assert [chunk.header.frame_count for chunk in stored] == [5, 10, 10, 10, 5]
     assert headers(stored) == headers(bench.kept(tmp_path))
     bench.store.redis.close()
+
+
+class FilmingPhone(RecordedPhone):
+    """Sends its first frames, the others when it `may_go_on`, and then stays connected until its session ends."""
+
+    def __init__(self, frames: Sequence[EncodedFrame], first: int) -> None:
+        super().__init__(frames)
+        self._first = first
+        self.may_go_on = asyncio.Event()
+
+    async def frames(self) -> AsyncIterator[EncodedFrame]:
+        async for frame in super().frames():
+            if self._sent == self._first + 1:
+                await self.may_go_on.wait()
+            yield frame
+        await self.ended.wait()
+
+
+def test_a_phone_that_films_on_is_stopped_when_its_acquisition_has_failed(bench: Bench, tmp_path: Path) -> None:
+    async def film() -> None:
+        phone = FilmingPhone([frame for frame, _ in frames_of(recording(45))], first=25)
+        session = Session("failing", ID, cast(Peer, phone), bench.intake(), bench.store, bench.settings)
+        await asyncio.to_thread(wait_for, lambda: bench.store.get(ID).chunks_received == 2)
+        bench.store.transition(ID, State.FAILED, error="there is no such model")
+        phone.may_go_on.set()
+        async with asyncio.timeout(bench.settings.freed_after_s / 2):
+            await phone.ended.wait()
+        await session.end("closed")
+
+    asyncio.run(film())
+    acquisition = bench.store.get(ID)
+    assert (acquisition.state, acquisition.error) == (State.FAILED, "there is no such model")
+    assert acquisition.chunks_received == 2
+    assert sum(chunk.header.frame_count for chunk in bench.kept(tmp_path)) > 30  # for another try
 
 
 def test_a_session_that_is_over_is_let_go_with_its_connection(bench: Bench) -> None:

@@ -16,7 +16,7 @@ PUT_CHUNK: Final = (
 -- KEYS state, pending, chunk, events
 -- ARGV number, bytes, frames, lost, damaged, next_frame, budget, now, payload, first_frame
 local state = redis.call('HGET', KEYS[1], 'state')
-if not state or state == 'cancelled' then return 'gone' end
+if not state or state == 'failed' or state == 'cancelled' then return 'gone' end
 local expected = tonumber(redis.call('HGET', KEYS[1], 'chunks_received') or '0')
 local number = tonumber(ARGV[1])
 if number < expected then return 'known' end

@@ -18,7 +18,7 @@ import structlog
 from cellstorm.acquisitions import State
 from cellstorm.chunks import Chunk
 from cellstorm.cutting import ChunkCutter, CutChunk
-from cellstorm.errors import CellstormError, StorageFull, WrongState
+from cellstorm.errors import AcquisitionNotFound, CellstormError, StorageFull, WrongState
 from cellstorm.gaps import LinkGap
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 from cellstorm.mp4 import FragmentedWriter
@@ -163,7 +163,9 @@ class Intake:
 
 
 class Session:
-    """Runs until the phone leaves, falls silent, or is told to go; then all that came is in the store or on disk."""
+    """Runs until the phone leaves, falls silent, or is told to go, or the acquisition is over; then all that came is in the store
+    or on disk.
+    """
 
     def __init__(
         self, session_id: str, acquisition_id: str, peer: Peer, intake: Intake, store: Store, settings: Settings
@@ -214,7 +216,7 @@ class Session:
             await self._process()
         except (CellstormError, *STORE_TROUBLE) as error:
             self._ending = "refused"
-            await self._tell_error(str(error))
+            await self._tell_error(error)
         finally:
             for helper in helpers:
                 helper.cancel()
@@ -283,10 +285,12 @@ class Session:
         try:
             await asyncio.to_thread(self._intake.finish)
         except (CellstormError, *STORE_TROUBLE) as error:
-            await self._tell_error(str(error))
+            await self._tell_error(error)
         await self._tell_receiving(False)
 
-    async def _tell_error(self, error: str) -> None:
-        log.warning("session", session=self.id, acquisition=self.acquisition_id, error=error)
+    async def _tell_error(self, error: Exception) -> None:
+        log.warning("session", session=self.id, acquisition=self.acquisition_id, error=str(error))
+        if isinstance(error, AcquisitionNotFound):
+            return  # where it has failed, the reason for that is what is to be read
         with contextlib.suppress(CellstormError, *STORE_TROUBLE):
-            await asyncio.to_thread(self._store.set_fields, self.acquisition_id, error=error)
+            await asyncio.to_thread(self._store.set_fields, self.acquisition_id, error=str(error))
