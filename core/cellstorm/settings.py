@@ -99,7 +99,7 @@ class Settings(BaseSettings):
         default=512 * MIB, ge=0, description="Below it no upload and no phone is accepted."
     )
     expire_after_s: int = Field(
-        default=3600, gt=0, description="A finished acquisition's bulk leaves Redis after so long."
+        default=3600, gt=0, description="The bulk of an acquisition that is over leaves Redis after so long."
     )
 
     @property

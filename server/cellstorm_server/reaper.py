@@ -25,12 +25,13 @@ log = structlog.get_logger()
 
 
 class Reaper:
-    """One gateway's; `holder` names the gateway among others."""
+    """One gateway's; `holder` names the gateway among others. What has failed leaves Redis after `expire_after_s`."""
 
-    def __init__(self, store: Store, queues: JobQueues, holder: str) -> None:
+    def __init__(self, store: Store, queues: JobQueues, holder: str, expire_after_s: int) -> None:
         self._store = store
         self._queues = queues
         self._holder = holder
+        self._expire_after_s = expire_after_s
         self._tidied_at = 0.0
 
     def sweep(self, now: float) -> int:
@@ -51,6 +52,8 @@ class Reaper:
             acquisition = self._store.get(acquisition_id)
             if acquisition.state is State.FAILED:
                 self._queues.withdraw(acquisition_id, numbers)
+                # Before its chunks go: they are what it is found by, should this end in between.
+                self._store.expire_bulk(acquisition_id, self._expire_after_s)
                 self._store.discard_pending(acquisition_id)
                 return 0
         except AcquisitionNotFound:  # deleted since the chunks were looked up

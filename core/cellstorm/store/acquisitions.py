@@ -138,7 +138,7 @@ class Acquisitions:
         self.redis.zrem(keys.ACQUISITIONS, acquisition_id)
 
     def expire_bulk(self, acquisition_id: str, seconds: int) -> None:
-        """Let what the archive holds leave Redis after so long; the counters stay."""
+        """Let what is of no use any more once it is over leave Redis after so long; the counters stay."""
         with self.redis.pipeline(transaction=False) as pipe:
             for key in keys.bulk(acquisition_id):
                 pipe.expire(key, seconds)
