@@ -136,11 +136,14 @@ def test_a_committed_chunk_does_not_come_back(reaper: Reaper, store: Store) -> N
     assert reaper.sweep(NOW + 100) == 0
 
 
-def test_workers_that_were_killed_are_forgotten(reaper: Reaper, store: Store) -> None:
+@pytest.mark.parametrize("later", [pytest.param(NOW + 10, id="soon"), pytest.param(NOW - 3600, id="clock set back")])
+def test_workers_that_were_killed_are_forgotten(store: Store, queues: JobQueues, later: float) -> None:
+    elapsed_s = iter(range(0, 1000, 10))
+    reaper = Reaper(store, queues, "gateway-1", EXPIRE_AFTER_S, clock=lambda: next(elapsed_s))
     worker = NamedFunctionsWorker({}, store.redis)
     worker.register_birth()  # type: ignore[no-untyped-call]  # RQ is annotated in part
     reaper.sweep(NOW)
     assert store.redis.scard("rq:workers") == 1
     store.redis.delete(worker.key)  # as it expires when nothing is heard of the worker
-    reaper.sweep(NOW + 100)
+    reaper.sweep(later)
     assert store.redis.scard("rq:workers") == store.redis.scard("rq:workers:live") == 0
