@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -15,6 +16,7 @@ from aiortc import RTCConfiguration, RTCPeerConnection
 from cellstorm.acquisitions import State
 from cellstorm.errors import AcquisitionNotFound, FrameSizeChanged, StorageFull, WrongState
 from cellstorm.gaps import LinkGap
+from cellstorm_server.ingest import session
 from cellstorm_server.ingest.assembly import EncodedFrame
 from cellstorm_server.ingest.peer import Peer
 from cellstorm_server.ingest.session import FIRST_CHUNK_FRAMES, Intake, Session
@@ -87,13 +89,51 @@ class FilmingPhone(RecordedPhone):
         super().__init__(frames)
         self._first = first
         self.may_go_on = asyncio.Event()
+        self.has_sent_all = asyncio.Event()
 
     async def frames(self) -> AsyncIterator[EncodedFrame]:
         async for frame in super().frames():
             if self._sent == self._first + 1:
                 await self.may_go_on.wait()
             yield frame
+        self.has_sent_all.set()
         await self.ended.wait()
+
+
+class StalledIntake(Intake):
+    """Stands still before the frames that it is given first, until it `may_go_on`."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(ID, "stalled", bench.store, bench.feeder, bench.library)
+        self.is_stalled = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def take(self, frames: list[tuple[EncodedFrame, float]]) -> None:
+        self.is_stalled.set()
+        assert self.may_go_on.wait(timeout=30)
+        super().take(frames)
+
+
+def test_frames_that_find_no_room_while_the_disk_stalls_are_counted_as_lost(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "MAX_WAITING_FRAMES", 25)
+
+    async def film() -> None:
+        intake = StalledIntake(bench)
+        phone = FilmingPhone([frame for frame, _ in frames_of(recording(70))], first=15)
+        filming = Session("stalled", ID, cast(Peer, phone), intake, bench.store, bench.settings)
+        assert await asyncio.to_thread(intake.is_stalled.wait, 30)
+        phone.may_go_on.set()
+        await phone.has_sent_all.wait()
+        intake.may_go_on.set()
+        await filming.end("closed")
+
+    asyncio.run(film())
+    stored, acquisition = bench.stored(), bench.store.get(ID)
+    assert [chunk.header.first_frame for chunk in stored] == [0, 10, 50, 60]
+    assert (acquisition.frames_received, acquisition.frames_lost, acquisition.frames_damaged) == (35, 35, 0)
+    assert headers(stored) == headers(bench.kept(tmp_path))
 
 
 def test_a_phone_that_films_on_is_stopped_when_its_acquisition_has_failed(bench: Bench, tmp_path: Path) -> None:
