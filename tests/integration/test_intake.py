@@ -13,8 +13,8 @@ from weakref import ref
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-from cellstorm.acquisitions import State
-from cellstorm.errors import AcquisitionNotFound, FrameSizeChanged, StorageFull, WrongState
+from cellstorm.acquisitions import AcquisitionSettings, State
+from cellstorm.errors import AcquisitionNotFound, Busy, FrameSizeChanged, InvalidOffer, StorageFull, WrongState
 from cellstorm.gaps import LinkGap
 from cellstorm_server.ingest import session
 from cellstorm_server.ingest.assembly import EncodedFrame
@@ -166,6 +166,30 @@ def test_a_session_that_is_over_is_let_go_with_its_connection(bench: Bench) -> N
         return over() is None
 
     assert asyncio.run(film())
+
+
+def test_of_many_phones_that_come_at_once_no_more_are_let_in_than_there_are_places(
+    redis_url: str, tmp_path: Path
+) -> None:
+    bench = Bench(redis_url, tmp_path / "data", max_sessions=2)
+    keys = [f"acquisition-{number}" for number in range(6)]
+    for key in keys:
+        bench.store.create(key, AcquisitionSettings(), owner="me", token_digest="")
+
+    async def press_film() -> list[object]:
+        sessions = Sessions(bench.store, bench.feeder, bench.library, bench.settings)
+        sender = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        offer = await offer_of(sender, Recorded(iter(())))
+        refused = await asyncio.gather(
+            *(sessions.open(key, "no offer", "") for key in keys[:2]), return_exceptions=True
+        )
+        answers = await asyncio.gather(*(sessions.open(key, offer, "") for key in keys), return_exceptions=True)
+        await sessions.shutdown()
+        await sender.close()
+        return [type(answer) for answer in (*refused, *answers)]
+
+    assert asyncio.run(press_film()) == [InvalidOffer] * 2 + [tuple] * 2 + [Busy] * 4
+    bench.store.redis.close()
 
 
 def test_lost_frames_are_counted_alike_live_and_from_the_kept_video(bench: Bench, tmp_path: Path) -> None:
