@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from cellstorm.errors import InvalidSetting
@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         default=512 * MIB, ge=0, description="Below it no upload and no phone is accepted."
     )
     expire_after_s: int = Field(
-        default=3600, gt=0, description="A finished acquisition's bulk leaves Redis after so long."
+        default=3600, gt=0, description="The bulk of an acquisition that is over leaves Redis after so long."
     )
 
     @field_validator("public_url")
@@ -110,6 +110,17 @@ class Settings(BaseSettings):
             return None if url is None else ascii_url(url)
         except ValueError as error:
             raise InvalidSetting(f"CELLSTORM_PUBLIC_URL: the host of {url} is no name in DNS ({error})") from error
+
+    @model_validator(mode="after")
+    def _check_pairs(self) -> Self:
+        for lesser, greater in (("min_bitrate_kbps", "max_bitrate_kbps"), ("silent_after_s", "freed_after_s")):
+            values = getattr(self, lesser), getattr(self, greater)
+            if values[0] > values[1]:
+                raise ValueError(
+                    f"{_variable(lesser)} ({values[0]:g}) is more than {_variable(greater)} ({values[1]:g}); "
+                    "lower the one, or raise the other"
+                )
+        return self
 
     @property
     def admin_token_file(self) -> Path:
@@ -123,11 +134,16 @@ class Settings(BaseSettings):
         Raises
         ------
         InvalidSetting
-            Naming the first variable that is wrong.
+            Naming the first variable that is wrong, or two that do not fit each other.
         """
         try:
             return cls(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
         except ValidationError as error:
             first = error.errors()[0]
-            name = "CELLSTORM_" + "_".join(str(part) for part in first["loc"]).upper()
-            raise InvalidSetting(f"{name}: {first['msg']}") from error
+            message = first["msg"].removeprefix("Value error, ")
+            name = "_".join(str(part) for part in first["loc"])
+            raise InvalidSetting(f"{_variable(name)}: {message}" if name else message) from error
+
+
+def _variable(name: str) -> str:
+    return "CELLSTORM_" + name.upper()

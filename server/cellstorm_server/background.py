@@ -29,7 +29,7 @@ class Background:
     """All rounds of one gateway."""
 
     def __init__(self, services: Services, claims: Claims) -> None:
-        reaper = Reaper(services.store, services.queues, claims.holder)
+        reaper = Reaper(services.store, services.queues, claims.holder, services.settings.expire_after_s)
         upkeep = Upkeep(services)
         measuring = Measuring(services.store, services.followers)
         self._rounds: dict[str, Callable[[], Awaitable[object]]] = {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -62,7 +63,7 @@ class Feeder:
         Raises
         ------
         AcquisitionNotFound
-            If the acquisition was deleted.
+            If the acquisition has failed, or was deleted or cancelled.
         StorageFull
             If the chunk must wait and the disk has no room; the kept video alone has it then, and it follows from there.
         """
@@ -77,7 +78,7 @@ class Feeder:
         Raises
         ------
         AcquisitionNotFound
-            If the acquisition was deleted or cancelled.
+            If the acquisition has failed, or was deleted or cancelled.
         StoreUnavailable
             If the store has lost earlier chunks: read the recording from its beginning again.
         """
@@ -120,12 +121,20 @@ class Feeder:
                     self._reread(acquisition_id)
                     self._drain(acquisition_id)
 
+    def drop(self, acquisition_id: str) -> None:
+        """Nobody takes what waits on disk: the acquisition is over. The kept video has it, should it be tried again."""
+        with self._locks.of(acquisition_id):
+            self._kept_ends.pop(acquisition_id, None)
+            shutil.rmtree(self._library.spool(acquisition_id), ignore_errors=True)
+            with contextlib.suppress(AcquisitionNotFound):
+                self._tell_spooled(acquisition_id)
+
     @contextlib.contextmanager
     def _holding_up_no_other(self, acquisition_id: str) -> Iterator[None]:
         try:
             yield
         except AcquisitionNotFound:
-            self._kept_ends.pop(acquisition_id, None)
+            self.drop(acquisition_id)
         except (CellstormError, *STORE_TROUBLE, OSError) as error:
             log.warning("chunks wait on", acquisition=acquisition_id, error=str(error))
 
@@ -196,7 +205,9 @@ class Feeder:
             self._room_checked_at = 0.0
             return False
         if outcome == "gone":
-            raise AcquisitionNotFound(f"acquisition {acquisition_id} was deleted or cancelled while it was receiving")
+            raise AcquisitionNotFound(
+                f"acquisition {acquisition_id} has failed, or was deleted or cancelled, while it was receiving"
+            )
         if outcome == "early" and not live:
             raise StoreUnavailable("Redis has lost chunks of this acquisition; they are read again")
         return outcome in ("stored", "known")

@@ -207,7 +207,7 @@ class Feeding:
         try:
             return self._hand_on(feed, member.group, member.priority)
         except AcquisitionNotFound:
-            log.info("feeding stopped: deleted or cancelled", acquisition=feed.acquisition_id)
+            log.info("feeding stopped: failed, deleted or cancelled", acquisition=feed.acquisition_id)
         except (StoreUnavailable, *STORE_TROUBLE) as error:
             log.warning("feeding interrupted", acquisition=feed.acquisition_id, error=str(error))  # resumed by upkeep
         except CellstormError as error:

@@ -91,7 +91,7 @@ async def _clear_up(services: Services, acquisition_id: str) -> Acquisition:
     await services.archiver.cancel(acquisition_id)
     await services.forget(acquisition_id, "cancelled")
     await asyncio.to_thread(services.library.delete, acquisition_id)
-    # A phone that was filming has been told that there is nothing to film any more; that is no error of this acquisition.
+    # What a phone or a worker met with in its last moments is no error of this acquisition.
     await asyncio.to_thread(services.store.set_fields, acquisition_id, error="", spooled_chunks=0)
     await asyncio.to_thread(services.store.expire_bulk, acquisition_id, services.settings.expire_after_s)
     return await asyncio.to_thread(services.store.get, acquisition_id)
@@ -105,6 +105,9 @@ async def retry(services: Services, acquisition_id: str) -> Acquisition:
     WrongState
         If it has not failed, or nothing of its video was kept.
     """
+    check_action(Action.RETRY, (await asyncio.to_thread(services.store.get, acquisition_id)).state)
+    # A phone that still films would go on writing to the video that is to be read.
+    await services.sessions.close_acquisition(acquisition_id)
     await services.feeding.stop(acquisition_id)
     await asyncio.to_thread(_begin_anew, services, acquisition_id)
     await services.forget(acquisition_id, "failed")
@@ -114,7 +117,6 @@ async def retry(services: Services, acquisition_id: str) -> Acquisition:
 
 def _begin_anew(services: Services, acquisition_id: str) -> None:
     store, library = services.store, services.library
-    check_action(Action.RETRY, store.get(acquisition_id).state)
     upload, parts = library.upload(acquisition_id), library.parts(acquisition_id)
     if not upload.exists():
         if not parts:
@@ -124,5 +126,6 @@ def _begin_anew(services: Services, acquisition_id: str) -> None:
         joined = upload.with_name(f".joined-{secrets.token_hex(4)}")  # of this request alone
         mp4.join(parts, joined)
         joined.rename(upload)
+    services.feeder.drop(acquisition_id)
     store.begin_anew(acquisition_id)
     store.set_fields(acquisition_id, live="", upload_ready=1, started_at=time.time())

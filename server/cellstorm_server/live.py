@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import suppress
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Depends, Header, Query, WebSocket, WebSocketDisconnect
+from fastapi import APIRouter, Depends, Header, Query, Request, WebSocket, WebSocketDisconnect
+from fastapi.requests import HTTPConnection
 from fastapi.responses import Response, StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -44,15 +45,22 @@ def _wish(
 Wished = Annotated[Wish, Depends(_wish)]
 
 
-async def joined(acquisition_id: AcquisitionId, services: Current) -> AsyncIterator[Follower]:
-    """The follower of an acquisition of which there are rows to send, and a viewer's place.
+async def watched(acquisition_id: AcquisitionId, services: Current) -> AsyncIterator[Follower]:
+    """The follower of an acquisition, and a viewer's place.
 
     FastAPI ends this when the answer was sent or the connection has ended, also where the body was never begun.
     """
     with services.followers.place():
-        follower = services.followers.of(acquisition_id)
-        await follower.begin()
-        yield follower
+        yield services.followers.of(acquisition_id)
+
+
+Watched = Annotated[Follower, Depends(watched)]
+
+
+async def joined(follower: Watched) -> Follower:
+    """Likewise, of an acquisition of which there are rows to send."""
+    await follower.begin()
+    return follower
 
 
 Joined = Annotated[Follower, Depends(joined)]
@@ -121,33 +129,41 @@ async def _until_left(websocket: WebSocket) -> None:
         pass
 
 
-async def _until_barred(services: Services, websocket: WebSocket, acquisition_id: str) -> None:
+async def _until_barred(services: Services, connection: HTTPConnection, acquisition_id: str) -> None:
     while True:
         await asyncio.sleep(_RIGHTS_POLL_S)
         with suppress(*STORE_TROUBLE):  # nobody is let out because Redis is away
-            if not await may_still_watch(services, websocket, acquisition_id):
+            if not await may_still_watch(services, connection, acquisition_id):
                 return
-
-
-def _watched(acquisition_id: AcquisitionId, services: Current) -> Follower:
-    return services.followers.of(acquisition_id)
-
-
-Watched = Annotated[Follower, Depends(_watched)]
 
 
 @router.get("/events", response_class=EventSourceResponse)
 async def events(
-    follower: Watched, services: Current, last_event_id: Annotated[str | None, Header()] = None
+    acquisition_id: AcquisitionId,
+    follower: Watched,
+    request: Request,
+    services: Current,
+    last_event_id: Annotated[str | None, Header()] = None,
 ) -> AsyncIterator[ServerSentEvent]:
     """The acquisition whenever it has changed; `state` where its state is another, `progress` otherwise.
 
     Each event tells all there is to know, so that resuming after `Last-Event-ID` needs the newest one only. The stream ends
-    with the acquisition; a client that is told `finished`, `failed` or `cancelled` need not come back.
+    with the acquisition; a client that is told `finished`, `failed` or `cancelled` need not come back. It ends too when whoever
+    listens may no longer watch.
     """
-    seen: str | None = last_event_id
+    barred = asyncio.create_task(_until_barred(services, request, acquisition_id))
+    try:
+        async for event in _changes(
+            follower, last_event_id, lambda: not (barred.done() or services.followers.is_closed)
+        ):
+            yield event
+    finally:
+        barred.cancel()
+
+
+async def _changes(follower: Follower, seen: str | None, goes_on: Callable[[], bool]) -> AsyncIterator[ServerSentEvent]:
     state: State | None = None
-    while state not in OVER and not services.followers.is_closed:
+    while state not in OVER and goes_on():
         try:
             view = await follower.read(max_age_s=EVENT_POLL_S)
         except AcquisitionNotFound:

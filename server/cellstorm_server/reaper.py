@@ -7,6 +7,8 @@ too often does no harm. Of all gateways one does this at a time.
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Final
 
 import structlog
@@ -25,20 +27,29 @@ log = structlog.get_logger()
 
 
 class Reaper:
-    """One gateway's; `holder` names the gateway among others."""
+    """One gateway's; `holder` names the gateway among others. What has failed leaves Redis after `expire_after_s`."""
 
-    def __init__(self, store: Store, queues: JobQueues, holder: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        queues: JobQueues,
+        holder: str,
+        expire_after_s: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._store = store
         self._queues = queues
         self._holder = holder
-        self._tidied_at = 0.0
+        self._expire_after_s = expire_after_s
+        self._clock = clock  # for pauses: the other one may be set back
+        self._tidied_at = float("-inf")
 
     def sweep(self, now: float) -> int:
         """Ask again for what is lost at Unix time `now`; how many chunks that were. To be called about once a second."""
         if not self._store.try_lock("reaper", self._holder, _LOCK_S):
             return 0
-        if now - self._tidied_at > _HOUSEKEEPING_S:
-            self._tidied_at = now
+        if self._clock() - self._tidied_at > _HOUSEKEEPING_S:
+            self._tidied_at = self._clock()
             self._queues.forget_dead_workers()
         overdue = self._store.overdue(now - GRACE_S)
         if not overdue:
@@ -51,6 +62,8 @@ class Reaper:
             acquisition = self._store.get(acquisition_id)
             if acquisition.state is State.FAILED:
                 self._queues.withdraw(acquisition_id, numbers)
+                # Before its chunks go: they are what it is found by, should this end in between.
+                self._store.expire_bulk(acquisition_id, self._expire_after_s)
                 self._store.discard_pending(acquisition_id)
                 return 0
         except AcquisitionNotFound:  # deleted since the chunks were looked up

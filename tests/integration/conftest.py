@@ -22,6 +22,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         "CELLSTORM_ACQUISITION_UPLOAD_BYTES": str(6 * 2**20),
         "CELLSTORM_EXPIRE_AFTER_S": "1",
         "CELLSTORM_FINISH_AFTER_S": "1",
+        "CELLSTORM_SILENT_AFTER_S": "1",
         "CELLSTORM_FREED_AFTER_S": "1",
         "CELLSTORM_PAGE": str(folder / "no-page"),
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import cast
@@ -12,8 +13,10 @@ from weakref import ref
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection
 
-from cellstorm.errors import AcquisitionNotFound, FrameSizeChanged, StorageFull, WrongState
+from cellstorm.acquisitions import AcquisitionSettings, State
+from cellstorm.errors import AcquisitionNotFound, Busy, FrameSizeChanged, InvalidOffer, StorageFull, WrongState
 from cellstorm.gaps import LinkGap
+from cellstorm_server.ingest import session
 from cellstorm_server.ingest.assembly import EncodedFrame
 from cellstorm_server.ingest.peer import Peer
 from cellstorm_server.ingest.session import FIRST_CHUNK_FRAMES, Intake, Session
@@ -22,6 +25,7 @@ from cellstorm_server.library import Library
 from cellstorm_server.queueing import job_name
 from tests.fakes import encode_h264, numbered_frames
 from tests.intake_bench import ID, Bench, frames_of, headers, recording
+from tests.integration.test_jobs import wait_for
 from tests.webrtc import Recorded, offer_of
 
 
@@ -78,6 +82,78 @@ def test_the_first_chunk_of_a_session_is_short_so_that_its_localizations_come_so
     bench.store.redis.close()
 
 
+class FilmingPhone(RecordedPhone):
+    """Sends its first frames, the others when it `may_go_on`, and then stays connected until its session ends."""
+
+    def __init__(self, frames: Sequence[EncodedFrame], first: int) -> None:
+        super().__init__(frames)
+        self._first = first
+        self.may_go_on = asyncio.Event()
+        self.has_sent_all = asyncio.Event()
+
+    async def frames(self) -> AsyncIterator[EncodedFrame]:
+        async for frame in super().frames():
+            if self._sent == self._first + 1:
+                await self.may_go_on.wait()
+            yield frame
+        self.has_sent_all.set()
+        await self.ended.wait()
+
+
+class StalledIntake(Intake):
+    """Stands still before the frames that it is given first, until it `may_go_on`."""
+
+    def __init__(self, bench: Bench) -> None:
+        super().__init__(ID, "stalled", bench.store, bench.feeder, bench.library)
+        self.is_stalled = threading.Event()
+        self.may_go_on = threading.Event()
+
+    def take(self, frames: list[tuple[EncodedFrame, float]]) -> None:
+        self.is_stalled.set()
+        assert self.may_go_on.wait(timeout=30)
+        super().take(frames)
+
+
+def test_frames_that_find_no_room_while_the_disk_stalls_are_counted_as_lost(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(session, "MAX_WAITING_FRAMES", 25)
+
+    async def film() -> None:
+        intake = StalledIntake(bench)
+        phone = FilmingPhone([frame for frame, _ in frames_of(recording(70))], first=15)
+        filming = Session("stalled", ID, cast(Peer, phone), intake, bench.store, bench.settings)
+        assert await asyncio.to_thread(intake.is_stalled.wait, 30)
+        phone.may_go_on.set()
+        await phone.has_sent_all.wait()
+        intake.may_go_on.set()
+        await filming.end("closed")
+
+    asyncio.run(film())
+    stored, acquisition = bench.stored(), bench.store.get(ID)
+    assert [chunk.header.first_frame for chunk in stored] == [0, 10, 50, 60]
+    assert (acquisition.frames_received, acquisition.frames_lost, acquisition.frames_damaged) == (35, 35, 0)
+    assert headers(stored) == headers(bench.kept(tmp_path))
+
+
+def test_a_phone_that_films_on_is_stopped_when_its_acquisition_has_failed(bench: Bench, tmp_path: Path) -> None:
+    async def film() -> None:
+        phone = FilmingPhone([frame for frame, _ in frames_of(recording(45))], first=25)
+        session = Session("failing", ID, cast(Peer, phone), bench.intake(), bench.store, bench.settings)
+        await asyncio.to_thread(wait_for, lambda: bench.store.get(ID).chunks_received == 2)
+        bench.store.transition(ID, State.FAILED, error="there is no such model")
+        phone.may_go_on.set()
+        async with asyncio.timeout(bench.settings.freed_after_s / 2):
+            await phone.ended.wait()
+        await session.end("closed")
+
+    asyncio.run(film())
+    acquisition = bench.store.get(ID)
+    assert (acquisition.state, acquisition.error) == (State.FAILED, "there is no such model")
+    assert acquisition.chunks_received == 2
+    assert sum(chunk.header.frame_count for chunk in bench.kept(tmp_path)) > 30  # for another try
+
+
 def test_a_session_that_is_over_is_let_go_with_its_connection(bench: Bench) -> None:
     async def film() -> bool:
         sessions = Sessions(bench.store, bench.feeder, bench.library, bench.settings)
@@ -90,6 +166,30 @@ def test_a_session_that_is_over_is_let_go_with_its_connection(bench: Bench) -> N
         return over() is None
 
     assert asyncio.run(film())
+
+
+def test_of_many_phones_that_come_at_once_no_more_are_let_in_than_there_are_places(
+    redis_url: str, tmp_path: Path
+) -> None:
+    bench = Bench(redis_url, tmp_path / "data", max_sessions=2)
+    keys = [f"acquisition-{number}" for number in range(6)]
+    for key in keys:
+        bench.store.create(key, AcquisitionSettings(), owner="me", token_digest="")
+
+    async def press_film() -> list[object]:
+        sessions = Sessions(bench.store, bench.feeder, bench.library, bench.settings)
+        sender = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        offer = await offer_of(sender, Recorded(iter(())))
+        refused = await asyncio.gather(
+            *(sessions.open(key, "no offer", "") for key in keys[:2]), return_exceptions=True
+        )
+        answers = await asyncio.gather(*(sessions.open(key, offer, "") for key in keys), return_exceptions=True)
+        await sessions.shutdown()
+        await sender.close()
+        return [type(answer) for answer in (*refused, *answers)]
+
+    assert asyncio.run(press_film()) == [InvalidOffer] * 2 + [tuple] * 2 + [Busy] * 4
+    bench.store.redis.close()
 
 
 def test_lost_frames_are_counted_alike_live_and_from_the_kept_video(bench: Bench, tmp_path: Path) -> None:
@@ -118,6 +218,21 @@ def test_a_phone_that_comes_back_continues_the_same_recording(
     stored = bench.stored()
     assert headers(stored) == headers(bench.kept(tmp_path))
     assert [(c.header.number, c.header.first_frame) for c in stored] == [(0, 0), (1, 10), (2, 13), (3, 23)]
+
+
+def test_times_never_go_back_though_the_clock_does_and_a_phone_came_and_left_without_a_frame(
+    bench: Bench, tmp_path: Path
+) -> None:
+    for count, start_s in ((20, 1000.0), (0, 1001.0), (20, 900.0)):
+        intake = bench.intake()
+        if count:
+            intake.take(frames_of(recording(count), start_s=start_s))
+        intake.finish()
+    stored = bench.stored()
+    times_s = [time_s for chunk in stored for time_s in chunk.header.times_s]
+    assert len(times_s) == 40
+    assert times_s == sorted(set(times_s))
+    assert headers(stored) == headers(bench.kept(tmp_path))
 
 
 def test_another_frame_size_is_refused_and_what_came_before_is_kept(bench: Bench) -> None:

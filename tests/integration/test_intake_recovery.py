@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cellstorm.acquisitions import State
 from cellstorm.chunks import Chunk
 from cellstorm.errors import StorageFull
 from cellstorm.h264 import AccessUnit
@@ -34,6 +35,21 @@ def test_over_the_budget_chunks_wait_on_disk_and_follow_in_order(redis_url: str,
         bench.feeder.drain()
         assert [c.header.number for c in bench.stored()] == [number]
     assert bench.store.get(ID).spooled_chunks == 0
+    bench.store.redis.close()
+
+
+def test_what_waits_on_disk_of_a_failed_acquisition_is_let_go(redis_url: str, tmp_path: Path) -> None:
+    bench = Bench(redis_url, tmp_path / "data", chunk_budget_bytes=1)
+    intake = bench.intake()
+    intake.take(frames_of(recording(40)))
+    intake.finish()
+    bench.store.transition(ID, State.FAILED, error="there is no such model")
+    bench.store.discard_pending(ID)
+    bench.feeder.drain()
+    acquisition = bench.store.get(ID)
+    assert (acquisition.chunks_received, acquisition.spooled_chunks) == (1, 0)
+    assert acquisition.error == "there is no such model"
+    assert (bench.feeder.spooled(ID), bench.stored()) == ([], [])
     bench.store.redis.close()
 
 

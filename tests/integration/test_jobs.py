@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +20,7 @@ from tests.fakes import star_localizations
 from tests.gateway import Gateway
 from tests.integration.test_rest import API, check_problem
 from tests.integration.test_uploads import CHUNK_FRAMES, VIDEO_FRAMES, write_video
+from tests.integration.test_whip import SDP, film, offer, pictures
 
 
 def wait_for(condition: Callable[[], object]) -> None:
@@ -158,6 +160,21 @@ def test_a_failed_acquisition_is_tried_again_from_its_kept_video(gateway: Gatewa
         finished = gateway.wait_for(key, "finished")
     assert (finished["frames_processed"], finished["chunks_processed"]) == (VIDEO_FRAMES, 4)
     assert (finished["localizations"], finished["error"]) == (0, None)
+
+
+def test_a_phone_s_session_ends_before_its_video_is_tried_again_and_not_where_it_cannot_be(gateway: Gateway) -> None:
+    created = gateway.create()
+    key = created["id"]
+    asyncio.run(film(created["whip_url"], pictures(20)))
+    session = gateway.http.post(f"/whip/{key}", content=offer(), headers=SDP).headers["Location"]
+    gap = {"session_id": "before", "frames_sent": 0, "frames_missed": 0, "away_s": 0.1}
+    check_problem(gateway.http.post(f"{API}/{key}/retry"), 409, "wrong-state")
+    assert gateway.http.put(f"{session}/gap", json=gap).status_code == 204
+    gateway.store.transition(key, State.FAILED, error="the model was not there")
+    ask(gateway, key, "retry")
+    check_problem(gateway.http.put(f"{session}/gap", json=gap), 409, "wrong-state")
+    with working(gateway):
+        assert gateway.wait_for(key, "finished")["frames_processed"] == 20
 
 
 def test_what_does_not_fit_the_state_is_refused_with_what_to_do(gateway: Gateway, video: bytes) -> None:

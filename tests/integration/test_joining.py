@@ -176,6 +176,7 @@ def test_whoever_has_left_does_not_go_on_watching(gateway: Gateway) -> None:
     with (
         joined(gateway, "watch") as client,
         joined(gateway, "watch") as other,
+        client.stream("GET", f"{API}/acquisitions/{created['id']}/events") as events,
         watching(gateway, created["id"], client) as leaves,
         watching(gateway, created["id"], other) as stays,
     ):
@@ -185,6 +186,8 @@ def test_whoever_has_left_does_not_go_on_watching(gateway: Gateway) -> None:
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == CloseCode.POLICY_VIOLATION
         assert stays.ping().wait(10)
+        gateway.http.post(f"{API}/acquisitions/{created['id']}/cancel").raise_for_status()
+        assert [line for line in events.iter_lines() if line.startswith("event:")] == ["event: state"]
 
 
 def test_a_restart_of_the_gateway_lets_nobody_out(gateway: Gateway) -> None:

@@ -12,10 +12,12 @@ from cellstorm.store import Store
 from cellstorm_server.queueing import JobQueues
 from cellstorm_server.reaper import GRACE_S, Reaper
 from cellstorm_worker.worker import NamedFunctionsWorker
-from tests.fakes import chunk_of_spots
+from tests.fakes import chunk_of_spots, star_localizations
+from tests.gateway import commit_chunk
 
 ACQUISITION = "acquisition-1"
 NOW = 1_700_000_000.0
+EXPIRE_AFTER_S = 60
 
 
 class Clock:
@@ -51,7 +53,7 @@ def queues(store: Store) -> JobQueues:
 
 @pytest.fixture
 def reaper(store: Store, queues: JobQueues) -> Reaper:
-    return Reaper(store, queues, "gateway-1")
+    return Reaper(store, queues, "gateway-1", EXPIRE_AFTER_S)
 
 
 def asked(store: Store) -> dict[str, int]:
@@ -102,7 +104,7 @@ def test_what_was_asked_for_again_and_lost_again_is_asked_for_once_more(reaper: 
 
 def test_one_gateway_at_a_time_sweeps(reaper: Reaper, store: Store, queues: JobQueues) -> None:
     assert reaper.sweep(NOW) == 0
-    assert Reaper(store, queues, "gateway-2").sweep(NOW + 100) == 0
+    assert Reaper(store, queues, "gateway-2", EXPIRE_AFTER_S).sweep(NOW + 100) == 0
     assert reaper.sweep(NOW + 100) == 1
 
 
@@ -116,6 +118,16 @@ def test_chunks_of_a_failed_acquisition_are_dropped(reaper: Reaper, store: Store
     assert (acquisition.waiting_chunk_bytes, acquisition.error) == (0, "no model")
 
 
+def test_what_was_found_of_a_failed_acquisition_leaves_redis_after_a_while(reaper: Reaper, store: Store) -> None:
+    commit_chunk(store, ACQUISITION, star_localizations(4))
+    store.transition(ACQUISITION, State.FAILED, error="no model")
+    reaper.sweep(NOW + 2)
+    left = {name for name in store.redis.keys("acq:*") if store.redis.ttl(name) == -1}
+    assert left == {f"acq:{{{ACQUISITION}}}:state".encode()}
+    assert all(store.redis.ttl(name) <= EXPIRE_AFTER_S for name in store.redis.keys("acq:*"))
+    assert len(store.localizations(ACQUISITION)) == 4
+
+
 def test_a_committed_chunk_does_not_come_back(reaper: Reaper, store: Store) -> None:
     chunk = store.get_chunk(ACQUISITION, 0)
     assert chunk is not None
@@ -124,11 +136,14 @@ def test_a_committed_chunk_does_not_come_back(reaper: Reaper, store: Store) -> N
     assert reaper.sweep(NOW + 100) == 0
 
 
-def test_workers_that_were_killed_are_forgotten(reaper: Reaper, store: Store) -> None:
+@pytest.mark.parametrize("later", [pytest.param(NOW + 10, id="soon"), pytest.param(NOW - 3600, id="clock set back")])
+def test_workers_that_were_killed_are_forgotten(store: Store, queues: JobQueues, later: float) -> None:
+    elapsed_s = iter(range(0, 1000, 10))
+    reaper = Reaper(store, queues, "gateway-1", EXPIRE_AFTER_S, clock=lambda: next(elapsed_s))
     worker = NamedFunctionsWorker({}, store.redis)
     worker.register_birth()  # type: ignore[no-untyped-call]  # RQ is annotated in part
     reaper.sweep(NOW)
     assert store.redis.scard("rq:workers") == 1
     store.redis.delete(worker.key)  # as it expires when nothing is heard of the worker
-    reaper.sweep(NOW + 100)
+    reaper.sweep(later)
     assert store.redis.scard("rq:workers") == store.redis.scard("rq:workers:live") == 0

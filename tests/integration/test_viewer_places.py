@@ -24,10 +24,11 @@ Check = Callable[[FastAPI], Awaitable[None]]
 
 
 class Client:
-    """Asks for what there is of the acquisition, and takes nothing of the answer but its first line until it leaves."""
+    """Asks for one part of the acquisition's address, and takes nothing of the answer but its first line until it leaves."""
 
-    def __init__(self, app: FastAPI) -> None:
+    def __init__(self, app: FastAPI, what: str) -> None:
         self._app = app
+        self._what = what
         self._asked = False
         self._leaves = asyncio.Event()
         self.status: asyncio.Future[int] = asyncio.get_running_loop().create_future()
@@ -45,7 +46,7 @@ class Client:
             "http_version": "1.1",
             "method": "GET",
             "scheme": "http",
-            "path": f"/api/v1/acquisitions/{ID}/live",
+            "path": f"/api/v1/acquisitions/{ID}/{self._what}",
             "root_path": "",
             "query_string": b"",
             "headers": headers,
@@ -85,15 +86,15 @@ def run(tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Call
     return lambda check: asyncio.run(within(check))
 
 
-async def crowd(app: FastAPI, size: int) -> tuple[list[Client], list[int]]:
-    """So many clients at once, and what each is answered."""
-    clients = [Client(app) for _ in range(size)]
+async def crowd(app: FastAPI, size: int, *what: str) -> tuple[list[Client], list[int]]:
+    """So many clients at once, who ask for these by turns, and what each is answered."""
+    clients = [Client(app, what[number % len(what)]) for number in range(size)]
     return clients, sorted(await asyncio.gather(*(client.status for client in clients)))
 
 
 def test_of_many_who_come_at_once_no_more_are_let_in_than_there_are_places(run: Callable[[Check], None]) -> None:
     async def check(app: FastAPI) -> None:
-        clients, answers = await crowd(app, 60)
+        clients, answers = await crowd(app, 60, "live", "events")
         assert answers == [200] * PLACES + [503] * (60 - PLACES)
         for client in clients:
             await client.leave()
@@ -104,7 +105,7 @@ def test_of_many_who_come_at_once_no_more_are_let_in_than_there_are_places(run: 
 def test_whoever_has_gone_before_the_first_row_leaves_his_place_to_others(run: Callable[[Check], None]) -> None:
     async def check(app: FastAPI) -> None:
         for _ in range(3):
-            clients, answers = await crowd(app, PLACES)
+            clients, answers = await crowd(app, PLACES, "live", "events")
             assert answers == [200] * PLACES
             for client in clients:
                 await client.leave()

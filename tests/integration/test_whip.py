@@ -5,11 +5,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 
 import httpx
 import pytest
 from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from redis.exceptions import TimeoutError as RedisTimeoutError
 
+from cellstorm.settings import Settings
+from cellstorm_server.app import create_app
+from cellstorm_server.services import Services
 from tests.fakes import encode_h264, numbered_frames
 from tests.gateway import ADMIN_TOKEN, Gateway
 from tests.integration.test_rest import bearer, check_problem
@@ -142,6 +148,29 @@ def test_what_is_no_offer_is_refused_and_leaves_nothing_behind(gateway: Gateway,
     # the acquisition is as good as new: an upload may still come
     assert gateway.http.get(f"{API}/{created['id']}").json()["state"] == "waiting"
     assert gateway.store.field(created["id"], "live") is None
+
+
+@pytest.mark.parametrize(
+    "trouble", [RedisTimeoutError("too slow"), asyncio.CancelledError()], ids=["redis", "given up"]
+)
+def test_an_acquisition_whose_first_session_does_not_open_is_not_left_behind(
+    tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch, trouble: BaseException
+) -> None:
+    async def fail(*_: str) -> tuple[str, str]:
+        raise trouble
+
+    async def publish() -> list[str]:
+        app = create_app(Settings(data=tmp_path, redis_url=redis_url, admin_token=ADMIN_TOKEN))
+        async with app.router.lifespan_context(app):
+            services: Services = app.state.services
+            monkeypatch.setattr(services.sessions, "open", fail)
+            headers = {**bearer(ADMIN_TOKEN), **SDP}
+            async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as http:
+                with suppress(asyncio.CancelledError):
+                    check_problem(await http.post("/whip", content="v=0", headers=headers), 503, "store-unavailable")
+            return [*services.store.ids(), *services.library.ids()]
+
+    assert asyncio.run(publish()) == []
 
 
 def test_an_offer_without_h264_is_not_acceptable(gateway: Gateway) -> None:

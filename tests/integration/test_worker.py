@@ -399,7 +399,7 @@ def test_a_chunk_of_a_killed_worker_is_done_by_another_once(
         killed.end(signal.SIGKILL)
     assert store.get(large).frames_processed == 0
     with worker_process(redis_url):
-        reaper = Reaper(store, queues, "gateway")
+        reaper = Reaper(store, queues, "gateway", expire_after_s=60)
 
         def is_done() -> bool:
             reaper.sweep(time.time())

@@ -23,9 +23,9 @@ from cellstorm.acquisitions import (
 from cellstorm.errors import AcquisitionNotFound
 from cellstorm.roi import RegionOfInterest
 from cellstorm.store import keys, reading, scripts
+from cellstorm.store.tokens import TokenLists
 
 _KEPT_PAUSES: Final = 32
-_FURTHER_TOKENS: Final = 8
 _GONE_WHEN_CANCELLED: Final = (
     *("localizations", "waiting_chunk_bytes", "spooled_chunks", "newest_received_at", "paused_at", "pauses"),
     *("resolution_nm", "drift_nm", "widefield_version", "error", "archive_error"),
@@ -45,6 +45,8 @@ class Acquisitions:
         self._now = clock
         self._set_fields = redis.register_script(scripts.SET_FIELDS)
         self._remove_work = redis.register_script(scripts.REMOVE_WORK)
+        self._delete = redis.register_script(scripts.DELETE)
+        self._tokens = TokenLists(redis, keys.state, keys.token)
 
     def create(
         self,
@@ -84,18 +86,8 @@ class Acquisitions:
         AcquisitionNotFound
             If it is gone.
         """
-        known = self._token_digests(acquisition_id)
-        if token_digest in known:
-            return
-        further = [*known[1:], token_digest]
-        for surplus in further[:-_FURTHER_TOKENS]:
-            self.redis.delete(keys.token(surplus))
-        self._set(acquisition_id, {"further_tokens": " ".join(further[-_FURTHER_TOKENS:])})
-        self.redis.set(keys.token(token_digest), acquisition_id)
-
-    def _token_digests(self, acquisition_id: str) -> list[str]:
-        first = self.field(acquisition_id, "token_digest") or ""
-        return [first, *(self.field(acquisition_id, "further_tokens") or "").split()]
+        if not self._tokens.add(acquisition_id, token_digest):
+            raise _gone(acquisition_id)
 
     def ids(self) -> list[str]:
         """Newest first."""
@@ -111,7 +103,7 @@ class Acquisitions:
         """
         found = self.get_all([acquisition_id])
         if not found:
-            raise AcquisitionNotFound(f"there is no acquisition {acquisition_id}; it may have been deleted")
+            raise _gone(acquisition_id)
         return found[0]
 
     def get_all(self, acquisition_ids: Sequence[str]) -> list[Acquisition]:
@@ -137,20 +129,16 @@ class Acquisitions:
 
     def opened_by(self, token_digest: str) -> str | None:
         """The id of the acquisition whose token has this digest; None where there is none."""
-        value = cast("bytes | None", self.redis.get(keys.token(token_digest)))
-        return None if value is None else value.decode()
+        return self._tokens.opened_by(token_digest)
 
     def delete(self, acquisition_id: str) -> None:
-        """Remove it and all that belongs to it."""
-        numbers = self.pending(acquisition_id)
-        self.redis.delete(*(keys.token(token_digest) for token_digest in self._token_digests(acquisition_id)))
+        """Remove it and all that belongs to it; a chunk that comes at the same moment is removed with it, or not taken."""
+        names = (keys.state(acquisition_id), keys.pending(acquisition_id), *keys.bulk(acquisition_id))
+        self._tokens.forget(self._delete(keys=names, args=[keys.chunk_prefix(acquisition_id)]))
         self.redis.zrem(keys.ACQUISITIONS, acquisition_id)
-        self.redis.delete(
-            keys.state(acquisition_id), *keys.bulk(acquisition_id), *(keys.chunk(acquisition_id, n) for n in numbers)
-        )
 
     def expire_bulk(self, acquisition_id: str, seconds: int) -> None:
-        """Let what the archive holds leave Redis after so long; the counters stay."""
+        """Let what is of no use any more once it is over leave Redis after so long; the counters stay."""
         with self.redis.pipeline(transaction=False) as pipe:
             for key in keys.bulk(acquisition_id):
                 pipe.expire(key, seconds)
@@ -248,7 +236,7 @@ class Acquisitions:
     def _state(self, acquisition_id: str) -> State:
         state = self.field(acquisition_id, "state")
         if state is None:
-            raise AcquisitionNotFound(f"there is no acquisition {acquisition_id}; it may have been deleted")
+            raise _gone(acquisition_id)
         return State(state)
 
     def _remove(self, acquisition_id: str, required: State, state: State, fields: tuple[str, ...]) -> bool:
@@ -272,5 +260,9 @@ class Acquisitions:
             )
         )
         if outcome == "gone":
-            raise AcquisitionNotFound(f"there is no acquisition {acquisition_id}; it may have been deleted")
+            raise _gone(acquisition_id)
         return None if outcome == "set" else outcome
+
+
+def _gone(acquisition_id: str) -> AcquisitionNotFound:
+    return AcquisitionNotFound(f"there is no acquisition {acquisition_id}; it may have been deleted")

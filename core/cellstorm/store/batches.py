@@ -15,8 +15,8 @@ from cellstorm.errors import BatchNotFound, TooLarge
 from cellstorm.pace import Pace, Pause, merged
 from cellstorm.store import keys, reading
 from cellstorm.store.store import Store
+from cellstorm.store.tokens import TokenLists
 
-_FURTHER_TOKENS: Final = 8
 _SUMS: Final = ("frames_received", "frames_lost", "frames_damaged", "frames_processed", "localizations")
 
 
@@ -36,6 +36,7 @@ class Batches:
         self._store = store
         self._redis = store.redis
         self._now = clock
+        self._tokens = TokenLists(store.redis, keys.batch, keys.batch_token)
 
     def create(self, batch_id: str, new: NewBatch, *, session: str) -> None:
         """A new batch, empty; again is no error. `session` is the browser's that it belongs to, or empty."""
@@ -72,16 +73,12 @@ class Batches:
         BatchNotFound
             If there is no such batch.
         """
-        first, *further = [*self._fields(batch_id).get("tokens", "").split(), token_digest]
-        for surplus in further[:-_FURTHER_TOKENS]:
-            self._redis.delete(keys.batch_token(surplus))
-        self._redis.hset(keys.batch(batch_id), "tokens", " ".join([first, *further[-_FURTHER_TOKENS:]]))
-        self._redis.set(keys.batch_token(token_digest), batch_id)
+        if not self._tokens.add(batch_id, token_digest):
+            raise _gone()
 
     def opened_by(self, token_digest: str) -> str | None:
         """The id of the batch that a token of this digest opens; None where there is none."""
-        value = cast("bytes | None", self._redis.get(keys.batch_token(token_digest)))
-        return None if value is None else value.decode()
+        return self._tokens.opened_by(token_digest)
 
     def field(self, batch_id: str, name: str) -> str | None:
         """One of its facts; None where there is no such batch."""
@@ -125,15 +122,22 @@ class Batches:
 
     def delete(self, batch_id: str) -> None:
         """Forget it; its acquisitions are for the caller to delete."""
-        tokens = (self.field(batch_id, "tokens") or "").split()
+        with self._redis.pipeline(transaction=True) as pipe:
+            pipe.hmget(keys.batch(batch_id), *TokenLists.FIELDS)
+            pipe.delete(keys.batch(batch_id), keys.batch_members(batch_id))
+            listed, _ = pipe.execute()
+        self._tokens.forget(listed)
         self._redis.zrem(keys.BATCHES, batch_id)
-        self._redis.delete(keys.batch(batch_id), keys.batch_members(batch_id), *map(keys.batch_token, tokens))
 
     def _fields(self, batch_id: str) -> dict[str, str]:
         raw = cast("dict[bytes, bytes]", self._redis.hgetall(keys.batch(batch_id)))
         if not raw:
-            raise BatchNotFound("there is no batch of that id; it may have been deleted")
+            raise _gone()
         return reading.texts(raw)
+
+
+def _gone() -> BatchNotFound:
+    return BatchNotFound("there is no batch of that id; it may have been deleted")
 
 
 def _detail(batch_id: str, fields: Mapping[str, str], members: Sequence[_Member], now: float) -> BatchDetail:

@@ -59,7 +59,7 @@ def maps(acquisition_id: str) -> str:
 
 
 def bulk(acquisition_id: str) -> tuple[str, ...]:
-    """What leaves Redis when an acquisition is archived."""
+    """What leaves Redis when an acquisition is over."""
     return tuple(name(acquisition_id) for name in (pending, attempts, commits, events, progress, widefield, maps))
 
 

@@ -16,7 +16,7 @@ PUT_CHUNK: Final = (
 -- KEYS state, pending, chunk, events
 -- ARGV number, bytes, frames, lost, damaged, next_frame, budget, now, payload, first_frame
 local state = redis.call('HGET', KEYS[1], 'state')
-if not state or state == 'cancelled' then return 'gone' end
+if not state or state == 'failed' or state == 'cancelled' then return 'gone' end
 local expected = tonumber(redis.call('HGET', KEYS[1], 'chunks_received') or '0')
 local number = tonumber(ARGV[1])
 if number < expected then return 'known' end
@@ -105,6 +105,36 @@ event(KEYS[2], 'state')
 return 'set'
 """
 )
+
+LET_OPEN: Final = """
+-- KEYS what it opens; ARGV digest, how many further ones are kept
+-- Answers with those that open it no longer; with nil where it is gone.
+if redis.call('EXISTS', KEYS[1]) == 0 then return nil end
+local first, others = unpack(redis.call('HMGET', KEYS[1], 'token_digest', 'further_tokens'))
+if not first or first == '' then
+  redis.call('HSET', KEYS[1], 'token_digest', ARGV[1])
+  return {}
+end
+if first == ARGV[1] then return {} end
+local further = {}
+for digest in string.gmatch(others or '', '%S+') do
+  if digest == ARGV[1] then return {} end
+  table.insert(further, digest)
+end
+table.insert(further, ARGV[1])
+local surplus = {}
+while #further > tonumber(ARGV[2]) do table.insert(surplus, table.remove(further, 1)) end
+redis.call('HSET', KEYS[1], 'further_tokens', table.concat(further, ' '))
+return surplus
+"""
+
+DELETE: Final = """
+-- KEYS state, pending, what else is to go ...; ARGV prefix of chunk keys; answers with what was listed of its tokens
+local tokens = redis.call('HMGET', KEYS[1], 'token_digest', 'further_tokens')
+for _, number in ipairs(redis.call('ZRANGE', KEYS[2], 0, -1)) do redis.call('DEL', ARGV[1] .. number) end
+for i = 1, #KEYS do redis.call('DEL', KEYS[i]) end
+return tokens
+"""
 
 REMOVE_WORK: Final = (
     _EVENT

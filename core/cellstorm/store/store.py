@@ -117,7 +117,7 @@ class Store(Acquisitions):
     def put_chunk(self, acquisition_id: str, chunk: Chunk, *, budget_bytes: int) -> PutOutcome:
         """Store a chunk until a worker commits it. Only the next number is taken; one that is `known` is done already.
 
-        `full`: over the budget. `gone`: it was deleted or cancelled.
+        `full`: over the budget. `gone`: it has failed, or was deleted or cancelled.
         """
         header, data = chunk.header, chunk.to_bytes()
         names = (keys.state, keys.pending, lambda i: keys.chunk(i, header.number), keys.events)

@@ -9,7 +9,6 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
@@ -18,7 +17,7 @@ import structlog
 from cellstorm.acquisitions import State
 from cellstorm.chunks import Chunk
 from cellstorm.cutting import ChunkCutter, CutChunk
-from cellstorm.errors import CellstormError, StorageFull, WrongState
+from cellstorm.errors import AcquisitionNotFound, CellstormError, StorageFull, WrongState
 from cellstorm.gaps import LinkGap
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
 from cellstorm.mp4 import FragmentedWriter
@@ -30,12 +29,13 @@ from cellstorm_server.ingest.assembly import EncodedFrame
 from cellstorm_server.ingest.beginnings import begin
 from cellstorm_server.ingest.pace import Pace
 from cellstorm_server.ingest.peer import Peer
+from cellstorm_server.ingest.waiting_frames import WaitingFrames
 from cellstorm_server.library import Library
 
 log = structlog.get_logger()
 
 MAX_WAITING_FRAMES: Final = 600
-"""Between network and disk: twenty seconds. What comes on top is lost, and counted like any lost frame."""
+"""Between network and disk: twenty seconds."""
 FIRST_CHUNK_FRAMES: Final = 4
 """After so many a key frame is asked for, which ends the first chunk: the first localizations wait for that."""
 _TICK_S: Final = 0.25
@@ -97,8 +97,9 @@ class Intake:
         try:
             for cut in self._cutter.finish() if self._cutter is not None else ():
                 self._keep(cut)
-            with contextlib.suppress(*STORE_TROUBLE):  # it only matters if the clock is set back besides
-                self._store.set_fields(self._id, end_ticks=self._end_ticks)
+            if self._offset_ticks is not None:
+                with contextlib.suppress(*STORE_TROUBLE):  # it only matters if the clock is set back besides
+                    self._store.set_fields(self._id, end_ticks=self._end_ticks)
         finally:
             if self._writer is not None:
                 self._writer.close()
@@ -162,7 +163,9 @@ class Intake:
 
 
 class Session:
-    """Runs until the phone leaves, falls silent, or is told to go; then all that came is in the store or on disk."""
+    """Runs until the phone leaves, falls silent, or is told to go, or the acquisition is over; then all that came is in the store
+    or on disk.
+    """
 
     def __init__(
         self, session_id: str, acquisition_id: str, peer: Peer, intake: Intake, store: Store, settings: Settings
@@ -173,7 +176,7 @@ class Session:
         self._intake = intake
         self._store = store
         self._settings = settings
-        self._waiting: deque[tuple[EncodedFrame, float]] = deque(maxlen=MAX_WAITING_FRAMES)
+        self._waiting = WaitingFrames(MAX_WAITING_FRAMES)
         self._arrived = asyncio.Event()
         self._newest_at = time.monotonic()
         self._asked_at = 0.0
@@ -181,7 +184,6 @@ class Session:
         self._ending: Ending | None = None
         self._task = asyncio.create_task(self._run(), name=f"session {session_id}")
         self.frames_received = 0
-        self.frames_dropped = 0
 
     async def tell_gap(self, told: LinkGap) -> None:
         """Before the first frame: what the phone has missed.
@@ -213,21 +215,25 @@ class Session:
             await self._process()
         except (CellstormError, *STORE_TROUBLE) as error:
             self._ending = "refused"
-            await self._tell_error(str(error))
+            await self._tell_error(error)
         finally:
             for helper in helpers:
                 helper.cancel()
             await asyncio.gather(*helpers, return_exceptions=True)
             await self._peer.close()
             await self._close_down()
-            log.info("session over", session=self.id, acquisition=self.acquisition_id, ending=self._ending)
+            log.info(
+                "session over",
+                session=self.id,
+                acquisition=self.acquisition_id,
+                ending=self._ending,
+                dropped=self._waiting.dropped,
+            )
 
     async def _receive(self) -> None:
         """From the peer's queue, which has no bound, into ours, which has one."""
         async for frame in self._peer.frames():
-            if len(self._waiting) == MAX_WAITING_FRAMES:
-                self.frames_dropped += 1
-            self._waiting.append((frame, time.time()))
+            self._waiting.add(frame, time.time())
             self.frames_received += 1
             self._newest_at = time.monotonic()
             self._arrived.set()
@@ -240,8 +246,7 @@ class Session:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            frames = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            if frames:
+            if frames := self._waiting.take():
                 await asyncio.to_thread(self._intake.take, frames)
             if self._ending is not None and not self._waiting:
                 return
@@ -282,10 +287,12 @@ class Session:
         try:
             await asyncio.to_thread(self._intake.finish)
         except (CellstormError, *STORE_TROUBLE) as error:
-            await self._tell_error(str(error))
+            await self._tell_error(error)
         await self._tell_receiving(False)
 
-    async def _tell_error(self, error: str) -> None:
-        log.warning("session", session=self.id, acquisition=self.acquisition_id, error=error)
+    async def _tell_error(self, error: Exception) -> None:
+        log.warning("session", session=self.id, acquisition=self.acquisition_id, error=str(error))
+        if isinstance(error, AcquisitionNotFound):
+            return  # where it has failed, the reason for that is what is to be read
         with contextlib.suppress(CellstormError, *STORE_TROUBLE):
-            await asyncio.to_thread(self._store.set_fields, self.acquisition_id, error=error)
+            await asyncio.to_thread(self._store.set_fields, self.acquisition_id, error=str(error))

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from cellstorm.acquisitions import State
@@ -31,6 +33,7 @@ class Sessions:
         self._settings = settings
         self._by_id: dict[str, Session] = {}
         self._opening = Locks(asyncio.Lock)
+        self._coming: set[str] = set()  # acquisitions whose session is being opened
         self._replaced: OrderedDict[str, str] = OrderedDict()
 
     async def open(self, acquisition_id: str, offer: str, client: str) -> tuple[str, str]:
@@ -48,21 +51,8 @@ class Sessions:
             If the offer cannot be answered.
         """
         async with self._opening.of(acquisition_id):
-            await self._check_place(acquisition_id)
-            peer = Peer(self._settings)
-            try:
-                answer = await peer.answer(offer, client)
-                await self._end_of(acquisition_id, "replaced")
-                await asyncio.to_thread(self._store.set_fields, acquisition_id, live=1)
-                session_id = secrets.token_urlsafe(12)
-                intake = Intake(acquisition_id, session_id, self._store, self._feeder, self._library)
-            except BaseException:
-                await peer.close()
-                raise
-            session = Session(session_id, acquisition_id, peer, intake, self._store, self._settings)
-            self._by_id[session.id] = session
-            session.when_over(self._by_id.pop)  # its connection and its buffers go with it
-            return session.id, answer
+            with self._place(acquisition_id):
+                return await self._open(acquisition_id, offer, client)
 
     async def tell_gap(self, acquisition_id: str, session_id: str, told: LinkGap) -> None:
         """What a phone has missed before its session; to be told before its first frame.
@@ -104,6 +94,23 @@ class Sessions:
         """Sessions that are not over."""
         return [session for session in self._by_id.values() if not session.is_over]
 
+    async def _open(self, acquisition_id: str, offer: str, client: str) -> tuple[str, str]:
+        await self._check_open(acquisition_id)
+        peer = Peer(self._settings)
+        try:
+            answer = await peer.answer(offer, client)
+            await self._end_of(acquisition_id, "replaced")
+            await asyncio.to_thread(self._store.set_fields, acquisition_id, live=1)
+            session_id = secrets.token_urlsafe(12)
+            intake = Intake(acquisition_id, session_id, self._store, self._feeder, self._library)
+        except BaseException:
+            await peer.close()
+            raise
+        session = Session(session_id, acquisition_id, peer, intake, self._store, self._settings)
+        self._by_id[session.id] = session
+        session.when_over(self._by_id.pop)  # its connection and its buffers go with it
+        return session.id, answer
+
     async def _end_of(self, acquisition_id: str, ending: Ending) -> None:
         for session in self.active:
             if session.acquisition_id == acquisition_id:
@@ -116,10 +123,19 @@ class Sessions:
         while len(self._replaced) > _REPLACED_REMEMBERED:
             self._replaced.popitem(last=False)
 
-    async def _check_place(self, acquisition_id: str) -> None:
-        others = [session for session in self.active if session.acquisition_id != acquisition_id]
-        if len(others) >= self._settings.max_sessions:
+    @contextmanager
+    def _place(self, acquisition_id: str) -> Iterator[None]:
+        """A place for its session, for as long as the context lasts; then the session itself takes one."""
+        others = {session.acquisition_id for session in self.active} | self._coming
+        if len(others - {acquisition_id}) >= self._settings.max_sessions:
             raise Busy("all places for phones are taken; try again when another phone has stopped")
+        self._coming.add(acquisition_id)
+        try:
+            yield
+        finally:
+            self._coming.discard(acquisition_id)
+
+    async def _check_open(self, acquisition_id: str) -> None:
         await asyncio.to_thread(self._library.check_room)
         acquisition = await asyncio.to_thread(self._store.get, acquisition_id)
         is_upload = await asyncio.to_thread(self._library.upload(acquisition_id).exists)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Header, Request, Response, status
 
 from cellstorm.acquisitions import AcquisitionSettings
-from cellstorm.errors import CellstormError, InvalidOffer, TooLarge
+from cellstorm.errors import InvalidOffer, TooLarge
 from cellstorm.gaps import LinkGap
+from cellstorm.store import STORE_TROUBLE
 from cellstorm_server.access import MEMBERS_ONLY, CurrentCaller, FilmedAcquisitionId
 from cellstorm_server.acquisitions import create_acquisition, delete, let_film
 from cellstorm_server.ingest.offers import MAX_OFFER_BYTES
@@ -47,10 +49,11 @@ async def publish_anew(
     created, _ = await create_acquisition(services, AcquisitionSettings(name="published", model=model))
     try:
         published = await _publish(created.id, offer, request, services)
-    except CellstormError:
-        await delete(services, created.id)
+        await let_film(services, caller, created.id)
+    except BaseException:  # also when the request is given up: nobody would know of it
+        with suppress(*STORE_TROUBLE):
+            await asyncio.shield(delete(services, created.id))
         raise
-    await let_film(services, caller, created.id)
     return published
 
 
