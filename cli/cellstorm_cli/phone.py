@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final
 
@@ -17,6 +19,7 @@ from aiortc.stats import RTCRemoteInboundRtpStreamStats
 from av.stream import Stream
 
 from cellstorm.errors import Busy, CellstormError, SessionReplaced, StoreUnavailable
+from cellstorm.gaps import LinkGap
 from cellstorm.h264 import TICKS_PER_SECOND
 from cellstorm_cli.gateway_client import GatewayClient
 from cellstorm_cli.playback import Picture
@@ -59,6 +62,15 @@ class PictureTrack(MediaStreamTrack):
         return packet
 
 
+@dataclass(frozen=True, slots=True)
+class _Lost:
+    """A session whose link was lost, and when (monotonic) the gateway was last heard of."""
+
+    session_id: str
+    frames_sent: int
+    heard_at: float
+
+
 class Phone:
     """Publishes to one acquisition."""
 
@@ -71,6 +83,8 @@ class Phone:
         self.sessions = 0
         self._lost_since: float | None = None
         self._attempt = 0
+        self._lost: _Lost | None = None
+        self._heard_at = 0.0
 
     async def publish(
         self, pictures_from: Callable[[int], Iterator[Picture]], on_sent: Callable[[Picture], None]
@@ -85,9 +99,13 @@ class Phone:
             If the gateway refuses, or no frame has reached it for too long.
         """
         while True:
-            track = PictureTrack(pictures_from(self._next_frame), lambda picture: self._count(picture, on_sent))
+            pictures = pictures_from(self._next_frame)
+            first = await asyncio.to_thread(next, pictures, None)
+            missed = 0 if first is None else first.frame_index - self._next_frame
+            again = pictures if first is None else itertools.chain([first], pictures)
+            track = PictureTrack(again, lambda picture: self._count(picture, on_sent))
             try:
-                await self._publish_once(track)
+                await self._publish_once(track, missed)
                 return
             except (StoreUnavailable, Busy) as error:
                 await self._wait_to_return(error)
@@ -107,8 +125,11 @@ class Phone:
         self._next_frame = picture.frame_index + 1
         on_sent(picture)
 
-    async def _publish_once(self, track: PictureTrack) -> None:
-        """Return when all pictures were sent; raise Unreachable when the link was lost before, or never made."""
+    async def _publish_once(self, track: PictureTrack, missed: int) -> None:
+        """Return when all pictures were sent; raise Unreachable when the link was lost before, or never made.
+
+        `missed` frames lie between the last one that was sent and the track's first.
+        """
         connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         try:
             sender = _add_h264(connection, track)
@@ -119,22 +140,46 @@ class Phone:
                 content=connection.localDescription.sdp,
                 headers={"Content-Type": "application/sdp"},
             )
+            location = response.headers["Location"]
+            await self._tell_gap(location, missed)
             await connection.setRemoteDescription(RTCSessionDescription(response.text, "answer"))
             self.sessions += 1
+            sent_before = self.pictures_sent
             is_complete = await self._until_sent_or_lost(connection, sender, track)
             if is_complete:
                 await asyncio.sleep(_DRAIN_S)
-            await self._end_session(response.headers["Location"])
+            else:
+                await connection.close()  # then no more is sent
+                frames_sent = self.pictures_sent - sent_before
+                if frames_sent:
+                    self._lost = _Lost(location.rpartition("/")[2], frames_sent, self._heard_at)
+            await self._end_session(location)
             if not is_complete:
                 raise Unreachable(f"{self._client.server} answers, but nothing reaches it over UDP; open its UDP ports")
         finally:
             await connection.close()
 
+    async def _tell_gap(self, location: str, missed: int) -> None:
+        """Of the session that was lost before, while no frame of this one has been sent; frames count as lost then."""
+        if self._lost is None:
+            return
+        lost = self._lost
+        gap = LinkGap(
+            session_id=lost.session_id,
+            frames_sent=lost.frames_sent,
+            frames_missed=missed,
+            away_s=time.monotonic() - lost.heard_at,
+        )
+        try:
+            await self._client.request("PUT", f"{location}/gap", json=gap.model_dump())
+        except CellstormError as error:
+            log.warning("lost frames not told", session=lost.session_id, reason=str(error))
+
     async def _until_sent_or_lost(
         self, connection: RTCPeerConnection, sender: RTCRtpSender, track: PictureTrack
     ) -> bool:
         """Whether all pictures were sent."""
-        heard_at = time.monotonic()
+        self._heard_at = time.monotonic()
         reported: object = None
         while not track.is_exhausted.is_set():
             with contextlib.suppress(TimeoutError):
@@ -144,10 +189,10 @@ class Phone:
                 return track.is_exhausted.is_set()
             report = await _last_report(sender)
             if report is not None and report != reported:
-                reported, heard_at = report, time.monotonic()
+                reported, self._heard_at = report, time.monotonic()
                 self._lost_since = None  # not earlier: a session may be opened over HTTP though no frame ever arrives
             allowed_s = _LINK_LOST_S if reported is not None else _CONNECT_S
-            if time.monotonic() - heard_at > allowed_s:
+            if time.monotonic() - self._heard_at > allowed_s:
                 return track.is_exhausted.is_set()
         return True
 

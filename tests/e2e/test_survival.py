@@ -58,6 +58,10 @@ def test_a_phone_finds_a_restarted_gateway_and_continues_the_same_image(service:
         kill(service, "gateway")
     assert film.sessions == 2
     assert film.result is not None
-    # what was sent while nobody listened is gone, and a few seconds at most
+    # what was sent while nobody listened is gone, a few seconds at most, and counted
     assert film.frames_sent - film.result.frames_received < 6 * FPS
+    assert film.result.frames_lost == film.frames_sent - film.result.frames_received
+    (gap,) = film.result.gaps
+    assert 0 < gap.frames_lost <= film.result.frames_lost
+    assert gap.away_s > 1
     check_nothing_lost(service, film)
