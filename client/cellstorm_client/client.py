@@ -20,11 +20,11 @@ from cellstorm.acquisitions import (
 )
 from cellstorm.batches import Batch, BatchDetail, CreatedBatch, NewBatch
 from cellstorm.comparison import CommonComparison
-from cellstorm.errors import Busy
+from cellstorm.errors import Busy, StoreUnavailable
 from cellstorm.localizations import Localizations
 from cellstorm.sources.packing import sendable
 from cellstorm_client import downloads
-from cellstorm_client.errors import Unreachable, check, unreachable
+from cellstorm_client.errors import check, unreachable
 from cellstorm_client.events import Event, events
 from cellstorm_client.tus import OnLocation, OnProgress, Upload
 
@@ -295,7 +295,7 @@ class Client:
             try:
                 seen = look()
                 answered = time.monotonic()
-            except (Unreachable, Busy):
+            except (Busy, StoreUnavailable):
                 if time.monotonic() - answered > _PATIENCE_S:
                     raise
             else:

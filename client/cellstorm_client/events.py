@@ -10,7 +10,8 @@ from typing import Final, Literal, NamedTuple, cast
 import httpx
 
 from cellstorm.acquisitions import OVER, Acquisition
-from cellstorm_client.errors import Unreachable, check, unreachable
+from cellstorm.errors import Busy, StoreUnavailable
+from cellstorm_client.errors import check, unreachable
 
 _READ_S: Final = 60.0
 _PAUSE_S: Final = 0.5
@@ -28,8 +29,8 @@ def events(http: httpx.Client, server: str, path: str, patience_s: float) -> Ite
 
     Raises
     ------
-    Unreachable
-        If the server is away for longer than `patience_s`.
+    Busy, StoreUnavailable
+        If the server is away, or has no room or no store, for longer than `patience_s`.
     CellstormError
         If it refuses.
     """
@@ -44,7 +45,7 @@ def events(http: httpx.Client, server: str, path: str, patience_s: float) -> Ite
                     yield event
                     if event.acquisition.state in OVER:
                         return
-        except Unreachable:
+        except (Busy, StoreUnavailable):
             now = time.monotonic()
             away_since = now if away_since is None else away_since
             if now - away_since >= patience_s:
@@ -60,8 +61,6 @@ def _connection(http: httpx.Client, server: str, path: str, last_id: str) -> Ite
         with http.stream("GET", server + path, headers=headers, timeout=httpx.Timeout(10.0, read=_READ_S)) as response:
             if not response.is_success:
                 response.read()
-                if response.status_code in (502, 503, 504):
-                    raise Unreachable("the server is not ready; waiting for it")
             check(response)
             yield _messages(_lines(response.iter_bytes()))
     except httpx.HTTPError as error:

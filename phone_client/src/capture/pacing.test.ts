@@ -25,6 +25,14 @@ test("frames that the camera owes are counted by the step in time", () => {
   expect(pacer.counts.passed).toBe(96);
 });
 
+test("a camera that exposes for longer has a new pace, and owes no more than before", () => {
+  const pacer = new Pacer();
+  for (let n = 0; n < 60; n++) pacer.take((n * 1e6) / 30);
+  for (let n = 1; n <= 100; n++) pacer.take(59e6 / 30 + (n * 1e6) / 15);
+  expect(pacer.cameraFps).toBeCloseTo(15, 0);
+  expect(pacer.counts.skipped).toBeLessThan(10);
+});
+
 test("a frame that comes twice is encoded once", () => {
   const pacer = new Pacer();
   for (const at of [0, 50_000, 50_000, 100_000]) pacer.take(at);

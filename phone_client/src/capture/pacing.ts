@@ -18,6 +18,8 @@ export interface FrameCounts {
 export const NO_FRAMES: FrameCounts = { seen: 0, passed: 0, skipped: 0, repeated: 0, leftOut: 0 };
 
 const REMEMBERED = 31;
+/** So many long steps one after another are the camera's new pace, as in the dark, where phones expose for longer. */
+const NEW_PACE = 8;
 /** A step this much longer than usual is a frame that is missing, not jitter: browsers' timestamps vary by a third. */
 const LONG = 1.6;
 
@@ -26,6 +28,7 @@ export class Pacer {
   #lastUs: number | null = null;
   #dueUs: number | null = null;
   #stepsUs: number[] = [];
+  #longUs: number[] = []; // the newest steps, as long as all were
 
   /** `fps`: as many frames a second at most; null passes all. */
   constructor(readonly fps: number | null = null) {}
@@ -60,6 +63,8 @@ export class Pacer {
     const usualUs = this.#stepsUs.length >= 3 ? mean(this.#stepsUs) : stepUs;
     const missing = stepUs > LONG * usualUs ? Math.round(stepUs / usualUs) - 1 : 0;
     this.#counts = { ...this.#counts, skipped: this.#counts.skipped + missing };
+    this.#longUs = missing > 0 ? [...this.#longUs, stepUs] : [];
+    if (this.#longUs.length === NEW_PACE) [this.#stepsUs, this.#longUs] = [this.#longUs, []];
     if (missing > 0) return;
     this.#stepsUs.push(stepUs);
     if (this.#stepsUs.length > REMEMBERED) this.#stepsUs.shift();

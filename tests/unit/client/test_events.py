@@ -40,6 +40,17 @@ class Connections:
         return httpx.Response(200, content=self._answers.pop(0)())
 
 
+class WithoutStore(Connections):
+    """Its first requests find a gateway whose Redis is away."""
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if len(self.resumed_after) < 2:
+            self.resumed_after.append(None)
+            problem = {"type": "urn:cellstorm:problem:store-unavailable", "detail": "Redis is away; try again"}
+            return httpx.Response(503, json=problem)
+        return super().__call__(request)
+
+
 def broken() -> Iterator[bytes]:
     raise httpx.ReadError("the connection broke")
     yield
@@ -61,6 +72,13 @@ def test_a_server_that_had_nothing_to_tell_for_long_may_be_away_as_long_as_any()
         heard = [told.acquisition.state for told in client.events("a", patience_s=0.2)]
     assert heard == ["waiting", "finished"]
     assert connections.resumed_after == [None, "1"]
+
+
+def test_a_store_that_is_away_for_a_moment_is_waited_for() -> None:
+    connections = WithoutStore(lambda: iter([event(1, "finished")]))
+    with client_of(connections) as client:
+        assert [told.acquisition.state for told in client.events("a", patience_s=30.0)] == ["finished"]
+    assert len(connections.resumed_after) == 3
 
 
 def test_a_server_that_stays_away_is_given_up() -> None:
