@@ -38,13 +38,14 @@ class _Sink(io.RawIOBase):
 def zip_pieces(files: Mapping[str, Path], texts: Mapping[str, bytes] | None = None) -> Iterator[bytes]:
     """The ZIP of `texts` and `files`, by their names in it; images and video are stored as they are: they are compressed."""
     sink = _Sink()
-    with zipfile.ZipFile(sink, "w", compresslevel=_LEVEL) as archive:
+    with zipfile.ZipFile(sink, "w") as archive:
         for name, text in (texts or {}).items():
             entry = zipfile.ZipInfo(name, max(time.localtime(time.time())[:6], _EARLIEST))
             archive.writestr(entry, text, zipfile.ZIP_DEFLATED, _LEVEL)
         for name, path in files.items():
             entry = zipfile.ZipInfo.from_file(path, name, strict_timestamps=False)
             entry.compress_type = zipfile.ZIP_DEFLATED if path.suffix in _COMPRESSIBLE else zipfile.ZIP_STORED
+            entry._compresslevel = _LEVEL  # type: ignore[attr-defined]  # public since Python 3.13; the archive's own reaches no such entry
             with path.open("rb") as source, archive.open(entry, "w", force_zip64=True) as target:
                 while piece := source.read(_PIECE_BYTES):
                     target.write(piece)

@@ -84,7 +84,7 @@ class ZipMember:
             if self.info.compress_type == zipfile.ZIP_STORED:
                 yield io.BufferedReader(_Window(file, self._start(file), self.info.file_size))
             else:
-                yield io.BytesIO(self._unpacked())
+                yield io.BytesIO(self._unpacked(file))
 
     def _start(self, file: BinaryIO) -> int:
         file.seek(max(0, self.info.header_offset))  # one that points before the file is found out below
@@ -94,9 +94,11 @@ class ZipMember:
         _, name_length, extra_length = _LOCAL_HEADER.unpack(head)
         return self.info.header_offset + len(head) + int(name_length) + int(extra_length)
 
-    def _unpacked(self) -> bytes:
+    def _unpacked(self, file: BinaryIO) -> bytes:
+        file.seek(self._start(file))
         try:
-            with zipfile.ZipFile(self.archive) as archive, archive.open(self.info) as member:
+            # Not by ZipFile, which would read the directory of all members for each of them.
+            with zipfile.ZipExtFile(file, "r", self.info) as member:
                 return member.read(_MAX_UNPACKED_BYTES + 1)[:_MAX_UNPACKED_BYTES]
         except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
             raise damaged_archive(self.archive) from error
