@@ -29,6 +29,7 @@ def test_every_command_is_where_the_table_says(name: str) -> None:
         (["worker", "--help"], {"torch", "fastapi", "aiortc"}),
         (["gateway", "--help"], {"torch", "onnxruntime"}),
         (["train", "--help"], {"torch", "fastapi", "onnxruntime"}),
+        (["evaluate", "--help"], {"torch", "onnx", "matplotlib", "fastapi"}),
     ],
 )
 def test_only_what_the_asked_command_needs_is_imported(arguments: list[str], unneeded: set[str]) -> None:
