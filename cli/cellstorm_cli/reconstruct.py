@@ -118,14 +118,9 @@ class Task:
 def _task(file: Path | None, name: str | None, given: dict[str, Any]) -> Task:
     if file is None:
         raise InvalidInput("name the video or TIFF stack to reconstruct")
-    settings = options.acquisition_settings(
-        name=name or options.name_of(file),
-        **{
-            **given,
-            "pixel_size_nm": given["pixel_size_nm"] or options.DEFAULT_PIXEL_SIZE_NM,
-            "model": Settings.load(model=given["model"]).model,
-        },
-    )
+    usual: dict[str, Any] = {"pixel_size_nm": options.DEFAULT_PIXEL_SIZE_NM, "model": Settings.load().model}
+    chosen = {option: value for option, value in given.items() if value is not None or option not in usual}
+    settings = options.acquisition_settings(name=name or options.name_of(file), **(usual | chosen))
     return Task(file, settings)
 
 
