@@ -21,6 +21,7 @@ from cellstorm.batches import NewBatch
 from cellstorm.errors import InvalidInput, InvalidSetting, WrongState
 from cellstorm.file_names import readable, readable_name
 from cellstorm.sources.members import folder_members
+from cellstorm.writing import writing_to
 from cellstorm_client.client import Client
 from cellstorm_client.tus import unreadable
 
@@ -111,7 +112,7 @@ class Sending:
         Raises
         ------
         CellstormError
-            If the server does not let us.
+            If the server does not let us, or the notes cannot be written.
         """
         if not self._notes.batch_id:
             self._save()  # with the key, so that asking twice makes one batch
@@ -193,7 +194,7 @@ class Sending:
         return known
 
     def _save(self) -> None:
-        with self._lock:
+        with self._lock, writing_to(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             part = self._path.with_suffix(".part")
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)

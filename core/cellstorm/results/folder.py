@@ -8,10 +8,10 @@ away first, comes last. So a folder with a report.json is complete, and every fi
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellstorm.analysis.recording import RecordingQuality
-from cellstorm.errors import CellstormError, InvalidSetting, StorageFull
+from cellstorm.errors import InvalidSetting
 from cellstorm.localizations import Localizations
 from cellstorm.maps import in_counts
 from cellstorm.reconstruction import Method, Reconstruction, Snapshot, fitting_output_pixel_nm
@@ -32,6 +32,7 @@ from cellstorm.results import html, images, picasso, smlm, thunderstorm
 from cellstorm.results.extras import EXTRA_NAMES, Extra, Material, write_extras
 from cellstorm.results.report import Provenance, Report
 from cellstorm.scene import array_levels
+from cellstorm.writing import writing_to
 
 TABLE_CSV: Final = "localizations.csv"
 TABLE_HDF5: Final = "localizations.hdf5"
@@ -70,18 +71,6 @@ FOLDER_NAMES: Final = (*_SOMETIMES, *RESULT_NAMES)
 _HIDDEN: Final = ".incomplete-"
 _LEFTOVER_S: Final = 3600.0
 """What is hidden and older was left by a process that was killed."""
-FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says where there is no room for more."""
-_UNWRITABLE: Final = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.ENOENT,
-    errno.EISDIR,
-    errno.EEXIST,  # a file where a folder above it should be
-    errno.ENAMETOOLONG,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +116,17 @@ def check_folder(folder: Path) -> None:
     Raises
     ------
     InvalidSetting
-        If it is a file, or holds files that are not results.
+        If it is a file, holds files that are not results, or cannot be written to.
     """
+    with writing_to(folder):
+        _check_contents(folder)
+        whole = folder.resolve()
+        nearest = next(each for each in (whole, *whole.parents) if each.exists())
+        # only a try tells: a read-only disk stands in the way as well as permissions
+        tempfile.TemporaryDirectory(prefix=_HIDDEN, dir=nearest).cleanup()
+
+
+def _check_contents(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
@@ -172,8 +170,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
         If the disk has no room.
     """
     folder = folder.resolve()
-    try:
-        check_folder(folder)
+    with writing_to(folder):
+        _check_contents(folder)
         existed = folder.exists()
         hidden = _make_hidden(folder, inside=existed)
         try:
@@ -184,11 +182,6 @@ def written_whole(folder: Path) -> Iterator[Path]:
                 hidden.rename(folder)
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
-    except OSError as error:
-        ours = _in_our_words(error, folder)
-        if ours is None:
-            raise
-        raise ours from error
 
 
 def _make_hidden(folder: Path, *, inside: bool) -> Path:
@@ -291,11 +284,3 @@ def _move_in(hidden: Path, folder: Path) -> None:
             os.replace(hidden / name, folder / name)
         elif name in _SOMETIMES:  # of other localizations than the new ones
             (folder / name).unlink(missing_ok=True)
-
-
-def _in_our_words(error: OSError, folder: Path) -> CellstormError | None:
-    if error.errno in FULL_DISK:
-        return StorageFull(f"the disk has no room for the results in {folder}; make room and try again")
-    if error.errno in _UNWRITABLE:
-        return InvalidSetting(f"results cannot be written to {folder} ({error.strerror}); choose another folder")
-    return None

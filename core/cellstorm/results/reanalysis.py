@@ -35,6 +35,7 @@ from cellstorm.results.report import IMPORTED, Provenance, Report, circumstances
 from cellstorm.results.tables import read_table
 from cellstorm.roi import RegionOfInterest
 from cellstorm.sources import open_source
+from cellstorm.writing import writing_to
 
 _MIN_SIDE_PX: Final = 8
 _MAX_SIDE_PX: Final = 20_000
@@ -48,7 +49,7 @@ def analyse_folder(folder: Path) -> Report:
     Raises
     ------
     InvalidInput
-        If it is no complete result folder.
+        If it is no complete result folder, or cannot be written to.
     """
     try:
         old = Report.model_validate_json((folder / REPORT).read_bytes(), context=STORED)
@@ -71,7 +72,7 @@ def analyse_table(path: Path, out: Path, pixel_size_nm: float | None = None) -> 
     Raises
     ------
     InvalidInput
-        If it cannot be read, has no localizations, or its pixel size is not known.
+        If it cannot be read, has no localizations, or its pixel size is not known; if `out` cannot be written to.
     """
     imported = read_table(path, pixel_size_nm)
     table, pixel_nm = imported.localizations.copy(), imported.pixel_size_nm or pixel_size_nm
@@ -90,9 +91,11 @@ def analyse_table(path: Path, out: Path, pixel_size_nm: float | None = None) -> 
     drawn = Reconstruction(given.roi.width, given.roi.height, pixel_nm, output_pixel_nm).add(table).snapshot()
     report = Report.of(given, table, drawn, "gaussian", frame_count=frame_count)
     picture = annotated_png(drawn.image, drawn.output_pixel_nm)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / RECONSTRUCTION_PNG).write_bytes(picture)
-    _write(out, report, html.page(report, table, frame_count, html.Pictures(picture, None)))
+    page = html.page(report, table, frame_count, html.Pictures(picture, None))
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / RECONSTRUCTION_PNG).write_bytes(picture)
+    _write(out, report, page)
     return report
 
 
@@ -152,7 +155,8 @@ def _examined(video: Path, report: Report, table: Localizations) -> RecordingQua
 
 def _write(folder: Path, report: Report, page: str) -> None:
     """Each whole or not at all; report.json last, as ever."""
-    for name, text in ((REPORT_HTML, page), (REPORT, report.model_dump_json(indent=2) + "\n")):
-        part = folder / f".{name}.part"
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, folder / name)
+    with writing_to(folder):
+        for name, text in ((REPORT_HTML, page), (REPORT, report.model_dump_json(indent=2) + "\n")):
+            part = folder / f".{name}.part"
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, folder / name)

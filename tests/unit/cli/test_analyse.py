@@ -31,6 +31,7 @@ def test_a_table_is_analysed_and_its_figures_printed_for_machines(
         (["table.csv"], "--out DIR"),
         ([".", "--out", "out"], "leave out --out"),
         (["."], "no complete result folder"),
+        (["table.csv", "--pixel-size", "100", "--out", "table.csv/out"], "table.csv/out cannot be written"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(

@@ -43,6 +43,13 @@ def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
 
 
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_place_where_no_folder_can_be_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidSetting, match=f"{place} cannot be written"):
+        simulate(tmp_path / place, frames=2, size="32,32")
+
+
 @pytest.mark.parametrize("size", ["128", "12,12", "63,64", "a,b", "64,64,3"])
 def test_a_size_that_cannot_be_compressed_is_refused(tmp_path: Path, size: str) -> None:
     with pytest.raises(InvalidSetting, match="size"):
