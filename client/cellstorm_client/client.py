@@ -272,7 +272,7 @@ class Client:
         url = path if path.startswith("http") else self.server + path
         try:
             response = self._http.request(method, url, **kwargs)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unreachable(self.server, error) from error
         check(response)
         return response

@@ -61,7 +61,7 @@ class Sending:
     new
         The batch; its `files` are taken from `files`.
     notes
-        Where the notes are kept; those of an attempt that was broken off are gone on with.
+        Where the notes are kept; those of an attempt that was broken off are gone on with, once it had opened its batch.
 
     Raises
     ------
@@ -188,6 +188,8 @@ class Sending:
             raise InvalidSetting(f"{self._path} cannot be used; delete it to begin anew") from error
         same = [(file.path, file.size) for file in known.files] == [(file.path, file.size) for file in fresh.files]
         if not same or (known.server, known.new) != (fresh.server, fresh.new):
+            if not known.batch_id:  # nothing was sent that could be gone on with
+                return None
             raise InvalidSetting(
                 f"{self._path} is of other files or settings; go on with those, or delete it to begin anew"
             )
@@ -199,7 +201,8 @@ class Sending:
             part = self._path.with_suffix(".part")
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-                target.write(self._notes.model_dump_json(indent=1))
+                # what was not chosen must not come back as chosen: the server has its own idea of it
+                target.write(self._notes.model_dump_json(indent=1, exclude_unset=True))
             os.replace(part, self._path)
 
 
