@@ -210,8 +210,7 @@ def _write_files(folder: Path, results: Results, video: Path | None) -> None:
         images.write_maps(folder / MAPS_TIFF, in_counts(results.map_sum), pixel_nm, origin)
     write_extras(folder, results.extras, Material(localizations, _table_info(results), levels, origin))
     widefield = widefield_png(results.widefield_sum)
-    pictures = html.Pictures(annotated_png(snapshot.image, snapshot.output_pixel_nm), widefield)
-    (folder / RECONSTRUCTION_PNG).write_bytes(pictures.reconstruction)
+    (folder / RECONSTRUCTION_PNG).write_bytes(annotated_png(snapshot.image, snapshot.output_pixel_nm))
     images.write_widefield(folder / WIDEFIELD_TIFF, results.widefield_sum, provenance.pixel_size_nm)
     (folder / WIDEFIELD_PNG).write_bytes(widefield)
     report = Report.of(
@@ -222,7 +221,7 @@ def _write_files(folder: Path, results: Results, video: Path | None) -> None:
         frame_count=results.frame_count,
         recording=results.recording,
     )
-    page = html.page(report, localizations, results.frame_count, pictures)
+    page = html.page(report, localizations, results.frame_count, widefield)
     (folder / REPORT_HTML).write_text(page, encoding="utf-8")
     (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     for path in folder.iterdir():

@@ -54,7 +54,7 @@ def analyse_folder(folder: Path) -> Report:
     try:
         old = Report.model_validate_json((folder / REPORT).read_bytes(), context=STORED)
         table, info = picasso.read(folder / TABLE_HDF5)
-        pictures = html.Pictures((folder / RECONSTRUCTION_PNG).read_bytes(), (folder / WIDEFIELD_PNG).read_bytes())
+        widefield = (folder / WIDEFIELD_PNG).read_bytes()
     except (OSError, ValueError) as error:  # pydantic's ValidationError is one
         raise InvalidInput(
             f"{folder} is no complete result folder ({str(error).splitlines()[0]}); give one that cellstorm wrote"
@@ -62,7 +62,7 @@ def analyse_folder(folder: Path) -> Report:
     seen = _examined(folder / VIDEO, old, table) or old.analysis.recording
     analysis = Analysis.of(table, circumstances(old, info.frame_count, seen))
     report = old.model_copy(update={"analysis": analysis})
-    _write(folder, report, html.page(report, table, info.frame_count, pictures))
+    _write(folder, report, html.page(report, table, info.frame_count, widefield))
     return report
 
 
@@ -91,7 +91,7 @@ def analyse_table(path: Path, out: Path, pixel_size_nm: float | None = None) -> 
     drawn = Reconstruction(given.roi.width, given.roi.height, pixel_nm, output_pixel_nm).add(table).snapshot()
     report = Report.of(given, table, drawn, "gaussian", frame_count=frame_count)
     picture = annotated_png(drawn.image, drawn.output_pixel_nm)
-    page = html.page(report, table, frame_count, html.Pictures(picture, None))
+    page = html.page(report, table, frame_count, None)
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
         (out / RECONSTRUCTION_PNG).write_bytes(picture)
