@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD, AcquisitionSettings
+from cellstorm.acquisitions import LEAST_THRESHOLD, LONGEST_NAME, MOST_THRESHOLD, AcquisitionSettings
 from cellstorm.camera import PRESETS
 from cellstorm.errors import InvalidSetting, NotAllowed
 from cellstorm.file_names import readable_name
@@ -66,7 +66,6 @@ Token = Annotated[
 ]
 
 DEFAULT_PIXEL_SIZE_NM = 100.0
-_LONGEST_NAME = 200
 
 
 def find_token(given: str | None) -> str:
@@ -87,7 +86,7 @@ def find_token(given: str | None) -> str:
 
 def name_of(file: Path) -> str | None:
     """Of what a recording becomes where nobody has named it; None where the file has no name, as `.`."""
-    return Path(readable_name(file)).stem[:_LONGEST_NAME] or None
+    return Path(readable_name(file)).stem[:LONGEST_NAME] or None
 
 
 def acquisition_settings(

@@ -90,6 +90,7 @@ def test_the_same_settings_give_the_same_table_bit_for_bit_in_spite_of_gaps(gate
     new = reprocessed(gateway, live)
     old = gateway.http.get(f"{API}/{live}").json()
     assert len(table_of(gateway, live)) > 1000
+    assert new["settings"]["name"] == f"{old['settings']['name']}, again"
     assert table_of(gateway, new["id"]).tobytes() == table_of(gateway, live).tobytes()
     for counter in ("frames_received", "frames_lost", "frames_damaged", "frames_processed", "localizations"):
         assert new[counter] == old[counter], counter

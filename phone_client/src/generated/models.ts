@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 4a602a6c2f594db1e21007ce0fcb559fea6bc227ba2f0dddf9850e40b0b25143); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 0881133d53d33c90fa7256281088e902f3aafefaf93e825d85cbdf6a00a3ec2b); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -475,6 +475,9 @@ export interface LockReport {
  * What is to be otherwise; what is left out stays as it was, and null means what it means for a new acquisition.
  */
 export interface Changes {
+  /**
+   * Left out, it is the old one's with `, again` after it.
+   */
   name?: string | null;
   model?: string | null;
   /**
