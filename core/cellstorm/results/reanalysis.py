@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from pydantic import ValidationError
 
 from cellstorm.acquisitions import STORED
 from cellstorm.analysis.recording import RecordingQuality, examine
@@ -55,15 +56,23 @@ def analyse_folder(folder: Path) -> Report:
         old = Report.model_validate_json((folder / REPORT).read_bytes(), context=STORED)
         table, info = picasso.read(folder / TABLE_HDF5)
         widefield = (folder / WIDEFIELD_PNG).read_bytes()
-    except (OSError, ValueError) as error:  # pydantic's ValidationError is one
+    except (OSError, ValueError) as error:
         raise InvalidInput(
-            f"{folder} is no complete result folder ({str(error).splitlines()[0]}); give one that cellstorm wrote"
+            f"{folder} is no complete result folder ({_what_is_wrong(error)}); give one that cellstorm wrote"
         ) from error
     seen = _examined(folder / VIDEO, old, table) or old.analysis.recording
     analysis = Analysis.of(table, circumstances(old, info.frame_count, seen))
     report = old.model_copy(update={"analysis": analysis})
     _write(folder, report, html.page(report, table, info.frame_count, widefield))
     return report
+
+
+def _what_is_wrong(error: OSError | ValueError) -> str:
+    if isinstance(error, ValidationError):
+        return f"its {REPORT} is none, or of another version"
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"it has no {Path(error.filename).name}"
+    return str(error).splitlines()[0]
 
 
 def analyse_table(path: Path, out: Path, pixel_size_nm: float | None = None) -> Report:
