@@ -130,7 +130,12 @@ def _task_of_report(report: Path, file: Path | None, given: dict[str, Any]) -> T
         option = changed[0].removesuffix("_nm").replace("_", "-")
         raise InvalidSetting(f"--from takes all settings from the report; leave out --{option}, or leave out --from")
     recipe = read_recipe(report)
-    file = file or report.parent / Path(recipe.file_name).name
+    if file is None:
+        file = report.parent / Path(recipe.file_name).name
+        if not file.exists():
+            raise InvalidInput(
+                f"{file.name} does not lie beside {report.name}; name it: cellstorm reconstruct {file.name} --from {report}"
+            )
     recipe.check_file(file)
     for name, (theirs, ours) in recipe.other_versions.items():
         Console(stderr=True).print(f"{name} was {theirs} and is {ours}: the last bits may differ", highlight=False)

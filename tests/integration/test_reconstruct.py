@@ -235,6 +235,9 @@ def test_what_a_report_does_not_speak_of_is_refused(
     assert reconstruct(video, "--from", report, "--out", tmp_path / "b", "--frames", "1:3") == 2
     assert_one_line(capsys.readouterr().err, "--from takes all settings from the report; leave out --frames")
 
+    assert reconstruct("--from", report, "--out", tmp_path / "b") == 2
+    assert_one_line(capsys.readouterr().err, f"name it: cellstorm reconstruct {video.name} --from {report}")
+
     other = tmp_path / "other.mp4"
     other.write_bytes(video.read_bytes() + b"\0")
     assert reconstruct(other, "--from", report, "--out", tmp_path / "b") == 2
