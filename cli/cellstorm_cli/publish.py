@@ -94,7 +94,11 @@ async def _publish(
                 sent.append((picture.frame_index, time.time()))
                 progress.update(task, sent=len(sent))
 
-            await phone.publish(pictures, on_sent)
+            try:
+                await phone.publish(pictures, on_sent)
+            except asyncio.CancelledError:  # as Ctrl-C does
+                typer.echo(f"interrupted; to go on, name the acquisition: --acquisition {acquisition_id}", err=True)
+                raise
         if keep_open:
             return await client.get(acquisition_id)
         await client.finish(acquisition_id)
