@@ -77,10 +77,12 @@ def simulate(
         "simulation": asdict(config),
         "compression": compression and asdict(compression),
     }
+    earlier = ", in place of an earlier one" if (out / "config.json").exists() else ""
     with writing_to(out):
         _write_video(out, recording.counts.astype(np.uint8), compression)
         write_truth(out / "truth.csv", recording.truth)
         (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    typer.echo(f"a recording of {frames} frames, its truth and its settings are in {out}{earlier}")
 
 
 def _write_video(out: Path, counts: NDArray[np.uint8], compression: Compression | None) -> None:

@@ -36,6 +36,13 @@ def test_an_uncompressed_recording_is_the_cameras_own_frames(tmp_path: Path) -> 
     assert json.loads((tmp_path / "tif" / "config.json").read_text())["compression"] is None
 
 
+def test_a_recording_in_place_of_an_earlier_one_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    simulate(tmp_path, frames=4, size="32,32")
+    assert capsys.readouterr().out.endswith(f" in {tmp_path}\n")
+    simulate(tmp_path, frames=4, size="32,32")
+    assert capsys.readouterr().out.endswith(f" in {tmp_path}, in place of an earlier one\n")
+
+
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
     for name in ("first", "second"):
         simulate(tmp_path / name, frames=4, size="32,32", seed=5)
