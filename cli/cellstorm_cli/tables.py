@@ -198,6 +198,8 @@ def compare(
     json: options.Json = False,
 ) -> None:
     """Hold two reconstructions of the same frames against each other."""
+    if difference is not None and difference.suffix != ".png":
+        raise InvalidSetting(f"the difference is a PNG; let {difference.name} end in .png")
     if server is not None:
         result, picture = compare_on_server(
             server, token, first, second, tolerance, with_picture=difference is not None

@@ -196,6 +196,7 @@ def test_other_programs_tables_are_drawn(shared: Path, tmp_path: Path) -> None:
             pytest.param(["convert", "{t}", "--to", to, "--out", f"{{t}}/i{suffix}"], "cannot be written", id=to)
             for to, suffix in SUFFIXES.items()
         ),
+        pytest.param(["compare", "{t}", "{t}", "--difference", "d.jpg"], "let d.jpg end in .png", id="no PNG"),
         pytest.param(["compare", "{t}", "{t}", "--difference", "{t}/d.png"], "cannot be written", id="difference"),
         pytest.param(
             ["render", "pyproject.toml", "--out", "i.png"], "no table that cellSTORM reads", id="no table at all"
