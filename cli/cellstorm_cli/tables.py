@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cellstorm.acquisitions import STORED
 from cellstorm.analysis.selection import Selection
 from cellstorm.comparison import Part, check_comparable, compare_parts, draw_both
-from cellstorm.errors import InvalidInput, InvalidSetting
+from cellstorm.errors import InvalidInput, InvalidSetting, in_words
 from cellstorm.reconstruction import (
     MAX_OUTPUT_PIXELS,
     Method,
@@ -245,7 +245,7 @@ def selection(chosen: Mapping[str, str | float | None], *, drift: bool, linked: 
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).removesuffix("_nm").removesuffix("_per_um2").replace("_", "-")
-        raise InvalidSetting(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise InvalidSetting(f"--{option}: {in_words(first['msg'])}") from error
 
 
 def _report_of(path: Path) -> Report | None:

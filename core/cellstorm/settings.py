@@ -40,7 +40,6 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
-        pattern=r"^(rediss?|unix)://",
         description="redis://, rediss:// or unix:// address.",
     )
     admin_token: str | None = Field(
@@ -102,6 +101,15 @@ class Settings(BaseSettings):
     expire_after_s: int = Field(
         default=3600, gt=0, description="A finished acquisition's bulk leaves Redis after so long."
     )
+
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise InvalidSetting(
+                "CELLSTORM_REDIS_URL must begin with redis://, rediss:// or unix://"
+            )  # it may hold a password
+        return url
 
     @field_validator("public_url")
     @classmethod

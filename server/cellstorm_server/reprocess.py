@@ -17,7 +17,7 @@ from cellstorm import mp4
 from cellstorm.acquisitions import LONGEST_NAME, Acquisition, AcquisitionSettings, CreatedAcquisition, State
 from cellstorm.analysis.selection import Selection
 from cellstorm.comparison import CommonComparison, Origin, Part, check_comparable, compare_parts, draw_both
-from cellstorm.errors import CellstormError, InvalidSetting, WrongState
+from cellstorm.errors import CellstormError, InvalidSetting, WrongState, in_words
 from cellstorm.rendering import difference_png
 from cellstorm.results.folder import VIDEO
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM
@@ -66,7 +66,7 @@ class Changes(BaseModel):
             return AcquisitionSettings.model_validate({**dict(settings), **changed})
         except ValidationError as error:
             first = error.errors()[0]
-            raise InvalidSetting(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from error
+            raise InvalidSetting(f"{first['loc'][0]}: {in_words(first['msg'])}") from error
 
 
 _AGAIN: Final = ", again"

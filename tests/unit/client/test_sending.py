@@ -64,6 +64,14 @@ def test_what_is_no_address_is_told(video: Path, server: str) -> None:
         Sending(client, NEW, [video], notes=video.with_name("notes.json")).open()
 
 
+def test_a_setting_that_cannot_be_is_told_before_anything_is_asked() -> None:
+    transport = Refusing()
+    told = pytest.raises(InvalidSetting, match=r"^frames: frames 'x' must be A:B")
+    with Client("http://server", "token", transport=transport) as client, told:
+        client.create(frames="x")
+    assert not transport.asked
+
+
 def test_notes_that_cannot_be_kept_are_told(video: Path) -> None:
     (video.parent / "notes.part").mkdir()  # in the way
     with Client("http://server", "token", transport=Refusing()) as client:
