@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -13,6 +14,8 @@ from cellstorm.errors import InvalidSetting
 from cellstorm.host_names import ascii_url
 
 MIB = 2**20
+_ALIKE: Final = 0.8
+"""A variable that is so like a setting, of 1 at most, is a misspelt one; others may be compose's, or somebody's own."""
 
 
 def _default_data() -> Path:
@@ -131,11 +134,22 @@ class Settings(BaseSettings):
         Raises
         ------
         InvalidSetting
-            Naming the first variable that is wrong.
+            Naming the first variable that is wrong, or that is nearly the name of a setting.
         """
+        cls._check_spelling()
         try:
             return cls(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
         except ValidationError as error:
             first = error.errors()[0]
             name = "CELLSTORM_" + "_".join(str(part) for part in first["loc"]).upper()
             raise InvalidSetting(f"{name}: {first['msg']}") from error
+
+    @classmethod
+    def _check_spelling(cls) -> None:
+        prefix = str(cls.model_config["env_prefix"])
+        for variable in os.environ:
+            name = variable.upper().removeprefix(prefix).lower()
+            if not variable.upper().startswith(prefix) or name in cls.model_fields:
+                continue
+            if meant := get_close_matches(name, cls.model_fields, 1, _ALIKE):
+                raise InvalidSetting(f"{variable} is no setting; write {prefix}{meant[0].upper()}, or unset it")
