@@ -14,7 +14,7 @@ from PIL import Image
 
 from cellstorm.errors import InvalidSetting
 from cellstorm.scoring import write_truth
-from cellstorm.writing import writing_to
+from cellstorm.writing import check_writable, writing_to
 from cellstorm_models.optics import STRAY_SIGMA_PX
 from cellstorm_models.structures import STRUCTURES, Structure
 
@@ -68,8 +68,7 @@ def simulate(
     )
     compression = None if uncompressed else Compression(crf=crf, bits_per_pixel=bits_per_pixel, scene_cuts=scene_cuts)
     picture = None if image is None else _picture(image)
-    with writing_to(out):
-        out.mkdir(parents=True, exist_ok=True)
+    check_writable(out)
     recording = simulation.simulate(config, np.random.default_rng(seed), picture)
     settings = {
         "seed": seed,
@@ -79,6 +78,7 @@ def simulate(
     }
     earlier = ", in place of an earlier one" if (out / "config.json").exists() else ""
     with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
         _write_video(out, recording.counts.astype(np.uint8), compression)
         write_truth(out / "truth.csv", recording.truth)
         (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")

@@ -109,9 +109,8 @@ class Settings(BaseSettings):
     @classmethod
     def _of_redis(cls, url: str) -> str:
         if not url.startswith(("redis://", "rediss://", "unix://")):
-            raise InvalidSetting(
-                "CELLSTORM_REDIS_URL must begin with redis://, rediss:// or unix://"
-            )  # it may hold a password
+            # without the address itself, which may hold a password
+            raise InvalidSetting("CELLSTORM_REDIS_URL must begin with redis://, rediss:// or unix://")
         return url
 
     @field_validator("public_url")

@@ -1,9 +1,10 @@
-"""What the system says of a place where nothing can be written, as an error of ours."""
+"""Places where nothing can be written: what the system says of them, as an error of ours."""
 
 from __future__ import annotations
 
 import errno
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Final
 
 from cellstorm.errors import InvalidSetting, StorageFull
 
+HIDDEN: Final = ".incomplete-"
+"""How names of folders begin that are of no worth unless their process lives."""
 FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What the system says where there is no room for more."""
 _UNWRITABLE: Final = (
@@ -45,3 +48,18 @@ def writing_to(place: Path) -> Iterator[None]:
             # libraries put more than the reason into strerror
             raise InvalidSetting(f"{place} cannot be written ({os.strerror(error.errno)}); choose another") from error
         raise
+
+
+def check_writable(folder: Path) -> None:
+    """Nothing, if files can be written into `folder`, which need not be there yet: worth asking before hours of work.
+
+    Raises
+    ------
+    InvalidSetting, StorageFull
+        As of `writing_to`.
+    """
+    with writing_to(folder):
+        whole = folder.resolve()
+        nearest = next(each for each in (whole, *whole.parents) if each.exists())
+        # only a try tells: a read-only disk stands in the way as well as permissions
+        tempfile.TemporaryDirectory(prefix=HIDDEN, dir=nearest).cleanup()

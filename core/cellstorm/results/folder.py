@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 import secrets
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,7 +31,7 @@ from cellstorm.results import html, images, picasso, smlm, thunderstorm
 from cellstorm.results.extras import EXTRA_NAMES, Extra, Material, write_extras
 from cellstorm.results.report import Provenance, Report
 from cellstorm.scene import array_levels
-from cellstorm.writing import writing_to
+from cellstorm.writing import HIDDEN, check_writable, writing_to
 
 TABLE_CSV: Final = "localizations.csv"
 TABLE_HDF5: Final = "localizations.hdf5"
@@ -68,7 +67,6 @@ _SOMETIMES: Final = (MAPS_TIFF, *EXTRA_NAMES.values())
 FOLDER_NAMES: Final = (*_SOMETIMES, *RESULT_NAMES)
 """All that a result folder may hold."""
 
-_HIDDEN: Final = ".incomplete-"
 _LEFTOVER_S: Final = 3600.0
 """What is hidden and older was left by a process that was killed."""
 
@@ -120,10 +118,7 @@ def check_folder(folder: Path) -> None:
     """
     with writing_to(folder):
         _check_contents(folder)
-        whole = folder.resolve()
-        nearest = next(each for each in (whole, *whole.parents) if each.exists())
-        # only a try tells: a read-only disk stands in the way as well as permissions
-        tempfile.TemporaryDirectory(prefix=_HIDDEN, dir=nearest).cleanup()
+    check_writable(folder)
 
 
 def _check_contents(folder: Path) -> None:
@@ -132,9 +127,7 @@ def _check_contents(folder: Path) -> None:
     if not folder.is_dir():
         raise InvalidSetting(f"{folder} is a file; choose a folder for the results")
     others = sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if entry.name not in FOLDER_NAMES and not entry.name.startswith(_HIDDEN)
+        entry.name for entry in folder.iterdir() if entry.name not in FOLDER_NAMES and not entry.name.startswith(HIDDEN)
     )
     if others:
         raise InvalidSetting(
@@ -185,7 +178,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
 
 
 def _make_hidden(folder: Path, *, inside: bool) -> Path:
-    parent, prefix = (folder, _HIDDEN) if inside else (folder.parent, f".{folder.name}{_HIDDEN}")
+    parent, prefix = (folder, HIDDEN) if inside else (folder.parent, f".{folder.name}{HIDDEN}")
     parent.mkdir(parents=True, exist_ok=True)
     for entry in parent.iterdir():
         if entry.name.startswith(prefix) and time.time() - entry.stat().st_mtime > _LEFTOVER_S:
