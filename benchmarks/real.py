@@ -82,7 +82,7 @@ def _ours(frames: Path) -> Localizations:
     import tifffile
 
     from cellstorm import zoo
-    from cellstorm_models.evaluation import ExportedGenerator
+    from cellstorm_models.evaluation.exported import ExportedGenerator
 
     entry = zoo.entry("default")
     return ExportedGenerator(entry.weights_path()).localize(tifffile.imread(frames), entry.spec)

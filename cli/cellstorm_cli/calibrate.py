@@ -17,6 +17,7 @@ from cellstorm.decoding import decode
 from cellstorm.results.plot import FULL_WIDTH, Axis, Plot
 from cellstorm.roi import RegionOfInterest
 from cellstorm.sources import open_source
+from cellstorm.writing import writing_to
 from cellstorm_cli import options
 
 CALIBRATION: Final = "calibration.json"
@@ -51,9 +52,10 @@ def calibrate(
         "variance": found.variance.tolist(),
     }
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
-        (out / CALIBRATION).write_text(jsonlib.dumps(told, indent=2) + "\n", encoding="utf-8")
-        (out / CURVE).write_text(_curve(found), encoding="utf-8")
+        with writing_to(out):
+            out.mkdir(parents=True, exist_ok=True)
+            (out / CALIBRATION).write_text(jsonlib.dumps(told, indent=2) + "\n", encoding="utf-8")
+            (out / CURVE).write_text(_curve(found), encoding="utf-8")
     if json:
         print(jsonlib.dumps(told))
         return

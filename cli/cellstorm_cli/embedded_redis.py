@@ -43,13 +43,16 @@ def reserve(folder: Path) -> Iterator[Path]:
     Busy
         If another server keeps its files there now.
     InvalidSetting
-        If the folder cannot be made.
+        If the folder cannot be made or written to.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = (folder / "lock").open("w")
     except OSError as error:
-        raise InvalidSetting(f"{folder.parent} cannot be used ({error.strerror}); choose another --data") from error
-    with (folder / "lock").open("w") as lock, tempfile.TemporaryDirectory(prefix="cellstorm-") as elsewhere:
+        raise InvalidSetting(
+            f"{folder.parent} cannot be written to ({error.strerror}); choose another --data"
+        ) from error
+    with lock, tempfile.TemporaryDirectory(prefix="cellstorm-") as elsewhere:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:

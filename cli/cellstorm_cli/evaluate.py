@@ -32,6 +32,7 @@ from cellstorm.roi import RegionOfInterest
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM, Truth
 from cellstorm.settings import Settings
 from cellstorm.sources import open_source
+from cellstorm.writing import check_writable, writing_to
 from cellstorm_cli import options
 from cellstorm_cli.machine import usable_cores
 from cellstorm_models.evaluation.comparison import Field, compare
@@ -90,9 +91,11 @@ def evaluate(
     # the line of the bound is drawn for one pixel size
     optics = conditions.optics(pairs[0].pixel_size_nm)
     known_peers = {} if peers is None else read_peers(peers)
+    check_writable(out)
     evaluation = _measure(model or ["default"], pairs, conditions, known_peers, _command(context.params))
-    out.mkdir(parents=True, exist_ok=True)
-    files = write_results(out, evaluation) + figures.write_figures(out, evaluation, shown, optics)
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+        files = write_results(out, evaluation) + figures.write_figures(out, evaluation, shown, optics)
     if readme is not None:
         page.rewrite(readme, evaluation)
     _tell(evaluation, files, json=json)

@@ -10,11 +10,12 @@ import importlib
 import importlib.metadata
 import sys
 from collections.abc import Sequence
-from typing import Annotated, Final, NamedTuple
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
+from typer.core import TyperGroup
 
-from cellstorm.errors import CellstormError
+from cellstorm.errors import CellstormError, NotAllowed, in_words
 
 
 class Command(NamedTuple):
@@ -49,11 +50,27 @@ COMMANDS: Final = {
 BAD_INPUT: Final = 2
 """Exit code: what was given cannot be used, or what is needed is not there; one line on stderr says how to mend it."""
 
+_TO_BE_LET_IN: Final = (
+    "give the admin's token, printed when the server first started: --token, or CELLSTORM_ADMIN_TOKEN"
+)
+"""In a terminal; what a server advises is for people with a browser."""
+
+
+class _Commands(TyperGroup):
+    """Typer says of a choice that is not there what pydantic says."""
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  # of typer's own click, which is private
+        try:
+            return super().invoke(ctx)
+        except typer.BadParameter as error:
+            error.message = in_words(error.message)
+            raise
+
 
 def build_app(arguments: Sequence[str]) -> typer.Typer:
     """The command that `arguments` name; all of them, but for show, where they name none."""
     asked = next((argument for argument in arguments if not argument.startswith("-")), None)
-    app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
+    app = typer.Typer(cls=_Commands, no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False)
     app.callback()(_no_command)
     for name, command in COMMANDS.items():
         if name == asked:
@@ -89,6 +106,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         build_app(arguments)(list(arguments), prog_name="cellstorm")
     except SystemExit as end:  # how typer ends
         return end.code if isinstance(end.code, int) else 1
+    except NotAllowed as error:
+        reason, _, _ = str(error).partition("; ")
+        print(f"cellstorm: {reason}; {_TO_BE_LET_IN}", file=sys.stderr)
+        return BAD_INPUT
     except CellstormError as error:
         print(f"cellstorm: {error}", file=sys.stderr)
         return BAD_INPUT

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD
 from cellstorm.errors import InvalidSetting, RuntimeUnavailable
+from cellstorm.writing import check_writable
 
 if TYPE_CHECKING:
     from cellstorm.generator import GeneratorSpec
@@ -71,6 +72,7 @@ def train(
 ) -> None:
     """Train a generator on simulated, compressed recordings, and on one of your own."""
     _needs_torch()
+    check_writable(out)
     _check_window(side, context)
     of_all: dict[str, object] = {"--steps": steps, "--batch": batch, "--side": side}
     of_default: dict[str, object] = {
@@ -164,6 +166,7 @@ def export(
 ) -> None:
     """Write a run's best generator as a bioimage.io package with weights.onnx and a card."""
     _needs_torch()
+    check_writable(out)
     from cellstorm_cli import adversarial
     from cellstorm_models.adversarial.config import is_adversarial
     from cellstorm_models.card import write_card

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 from pydantic import ValidationError
 
-from cellstorm.acquisitions import LEAST_THRESHOLD, MOST_THRESHOLD, AcquisitionSettings
+from cellstorm.acquisitions import LEAST_THRESHOLD, LONGEST_NAME, MOST_THRESHOLD, AcquisitionSettings
 from cellstorm.camera import PRESETS
-from cellstorm.errors import InvalidSetting, NotAllowed
+from cellstorm.errors import InvalidSetting, NotAllowed, in_words
 from cellstorm.file_names import readable_name
 from cellstorm.settings import Settings
 
@@ -66,7 +66,6 @@ Token = Annotated[
 ]
 
 DEFAULT_PIXEL_SIZE_NM = 100.0
-_LONGEST_NAME = 200
 
 
 def find_token(given: str | None) -> str:
@@ -82,12 +81,12 @@ def find_token(given: str | None) -> str:
     try:
         return Settings.load().admin_token_file.read_text(encoding="ascii").strip()
     except OSError as error:
-        raise NotAllowed("this needs the admin's token: --token, or CELLSTORM_ADMIN_TOKEN") from error
+        raise NotAllowed("this needs the admin's token; give --token, or set CELLSTORM_ADMIN_TOKEN") from error
 
 
 def name_of(file: Path) -> str | None:
     """Of what a recording becomes where nobody has named it; None where the file has no name, as `.`."""
-    return Path(readable_name(file)).stem[:_LONGEST_NAME] or None
+    return Path(readable_name(file)).stem[:LONGEST_NAME] or None
 
 
 def acquisition_settings(
@@ -125,4 +124,4 @@ def acquisition_settings(
         option = {"pixel_size_nm": "pixel-size", "frame_rate": "frame-rate"}.get(
             str(first["loc"][0]), str(first["loc"][0])
         )
-        raise InvalidSetting(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise InvalidSetting(f"--{option}: {in_words(first['msg'])}") from error

@@ -15,6 +15,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from cellstorm.acquisitions import Acquisition, AcquisitionSettings
 from cellstorm.errors import InvalidVideo
+from cellstorm.writing import writing_to
 from cellstorm_cli import options, playback
 from cellstorm_cli.gateway_client import GatewayClient
 from cellstorm_cli.phone import Phone
@@ -61,7 +62,8 @@ def publish(
     )
     result = asyncio.run(job)
     if sent_log is not None:
-        sent_log.write_text("frame,sent_at\n" + "".join(f"{frame},{at:.6f}\n" for frame, at in sent))
+        with writing_to(sent_log):
+            sent_log.write_text("frame,sent_at\n" + "".join(f"{frame},{at:.6f}\n" for frame, at in sent))
     if as_json:
         typer.echo(json.dumps({"frames_sent": len(sent), **result.model_dump(mode="json")}))
     else:
@@ -92,7 +94,11 @@ async def _publish(
                 sent.append((picture.frame_index, time.time()))
                 progress.update(task, sent=len(sent))
 
-            await phone.publish(pictures, on_sent)
+            try:
+                await phone.publish(pictures, on_sent)
+            except asyncio.CancelledError:  # as Ctrl-C does
+                typer.echo(f"interrupted; to go on, name the acquisition: --acquisition {acquisition_id}", err=True)
+                raise
         if keep_open:
             return await client.get(acquisition_id)
         await client.finish(acquisition_id)

@@ -118,14 +118,9 @@ class Task:
 def _task(file: Path | None, name: str | None, given: dict[str, Any]) -> Task:
     if file is None:
         raise InvalidInput("name the video or TIFF stack to reconstruct")
-    settings = options.acquisition_settings(
-        name=name or options.name_of(file),
-        **{
-            **given,
-            "pixel_size_nm": given["pixel_size_nm"] or options.DEFAULT_PIXEL_SIZE_NM,
-            "model": Settings.load(model=given["model"]).model,
-        },
-    )
+    usual: dict[str, Any] = {"pixel_size_nm": options.DEFAULT_PIXEL_SIZE_NM, "model": Settings.load().model}
+    chosen = {option: value for option, value in given.items() if value is not None or option not in usual}
+    settings = options.acquisition_settings(name=name or options.name_of(file), **(usual | chosen))
     return Task(file, settings)
 
 
@@ -135,7 +130,12 @@ def _task_of_report(report: Path, file: Path | None, given: dict[str, Any]) -> T
         option = changed[0].removesuffix("_nm").replace("_", "-")
         raise InvalidSetting(f"--from takes all settings from the report; leave out --{option}, or leave out --from")
     recipe = read_recipe(report)
-    file = file or report.parent / Path(recipe.file_name).name
+    if file is None:
+        file = report.parent / Path(recipe.file_name).name
+        if not file.exists():
+            raise InvalidInput(
+                f"{file.name} does not lie beside {report.name}; name it: cellstorm reconstruct {file.name} --from {report}"
+            )
     recipe.check_file(file)
     for name, (theirs, ours) in recipe.other_versions.items():
         Console(stderr=True).print(f"{name} was {theirs} and is {ours}: the last bits may differ", highlight=False)

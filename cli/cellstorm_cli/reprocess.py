@@ -34,7 +34,10 @@ def reprocess(
     name: options.Name = None,
     json: options.Json = False,
 ) -> None:
-    """Reconstruct a kept acquisition again; what is not named stays as it was. The new one is compared with the old."""
+    """Reconstruct a kept acquisition again, and compare the new one with the old.
+
+    What is not named stays as it was; the name, with ", again" after it.
+    """
     if out is not None:
         check_folder(out)
     given = {"model": model, "roi": roi, "frames": frames, "threshold": threshold, "camera": camera, "name": name}

@@ -14,6 +14,7 @@ from PIL import Image
 
 from cellstorm.errors import InvalidSetting
 from cellstorm.scoring import write_truth
+from cellstorm.writing import check_writable, writing_to
 from cellstorm_models.optics import STRAY_SIGMA_PX
 from cellstorm_models.structures import STRUCTURES, Structure
 
@@ -67,17 +68,21 @@ def simulate(
     )
     compression = None if uncompressed else Compression(crf=crf, bits_per_pixel=bits_per_pixel, scene_cuts=scene_cuts)
     picture = None if image is None else _picture(image)
+    check_writable(out)
     recording = simulation.simulate(config, np.random.default_rng(seed), picture)
-    out.mkdir(parents=True, exist_ok=True)
-    _write_video(out, recording.counts.astype(np.uint8), compression)
-    write_truth(out / "truth.csv", recording.truth)
     settings = {
         "seed": seed,
         "image": image and image.name,
         "simulation": asdict(config),
         "compression": compression and asdict(compression),
     }
-    (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    earlier = ", in place of an earlier one" if (out / "config.json").exists() else ""
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+        _write_video(out, recording.counts.astype(np.uint8), compression)
+        write_truth(out / "truth.csv", recording.truth)
+        (out / "config.json").write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
+    typer.echo(f"a recording of {frames} frames, its truth and its settings are in {out}{earlier}")
 
 
 def _write_video(out: Path, counts: NDArray[np.uint8], compression: Compression | None) -> None:

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from cellstorm.acquisitions import STORED
 from cellstorm.analysis.selection import Selection
 from cellstorm.comparison import Part, check_comparable, compare_parts, draw_both
-from cellstorm.errors import InvalidInput, InvalidSetting
+from cellstorm.errors import InvalidInput, InvalidSetting, in_words
 from cellstorm.reconstruction import (
     MAX_OUTPUT_PIXELS,
     Method,
@@ -34,6 +34,7 @@ from cellstorm.roi import RegionOfInterest
 from cellstorm.scene import Scene
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM, inside, read_truth
 from cellstorm.scoring import score as score_table
+from cellstorm.writing import writing_to
 from cellstorm_cli import options
 from cellstorm_cli.remote_comparison import compare_on_server, tell_comparison
 
@@ -99,15 +100,16 @@ def render(
     rows, info = drawn.localizations, drawn.info
     output_nm = pixel_nm or _usual_pixel_nm(info, whole_in_memory=out.suffix == ".png")
     scene = Scene(rows, info.width_px, info.height_px, info.pixel_size_nm, method)
-    if out.suffix == ".png":
-        scene.grid(output_nm).check_fits(MAX_OUTPUT_PIXELS)
-        image = Reconstruction(info.width_px, info.height_px, info.pixel_size_nm, output_nm, method).add(rows).image
-        out.write_bytes(annotated_png(image, output_nm, colormap=colormap, percentile=percentile))
-    elif out.suffix == ".ozx":
-        omezarr.write(out, scene.levels(output_nm), corner_nm, whole.origin, depth=depth)
-    else:
-        notes = {**whole.origin, "Left upper corner [nm]": f"{corner_nm[0]:g}, {corner_nm[1]:g}"}
-        images.write_reconstruction(out, scene.levels(output_nm), notes, depth=depth)
+    with writing_to(out):
+        if out.suffix == ".png":
+            scene.grid(output_nm).check_fits(MAX_OUTPUT_PIXELS)
+            image = Reconstruction(info.width_px, info.height_px, info.pixel_size_nm, output_nm, method).add(rows).image
+            out.write_bytes(annotated_png(image, output_nm, colormap=colormap, percentile=percentile))
+        elif out.suffix == ".ozx":
+            omezarr.write(out, scene.levels(output_nm), corner_nm, whole.origin, depth=depth)
+        else:
+            notes = {**whole.origin, "Left upper corner [nm]": f"{corner_nm[0]:g}, {corner_nm[1]:g}"}
+            images.write_reconstruction(out, scene.levels(output_nm), notes, depth=depth)
     grid = scene.grid(output_nm)
     typer.echo(f"{len(rows)} localizations on {grid.width}x{grid.height} pixels of {output_nm:g} nm in {out}")
 
@@ -148,7 +150,8 @@ def convert(
         raise InvalidSetting(f"{target.name} would replace the table itself; name another file with --out")
     if target.suffix != SUFFIXES[to]:
         raise InvalidSetting(f"a {to} table is a {SUFFIXES[to]} file; let --out end so")
-    write_table(target, replace(whole, localizations=rows), to)
+    with writing_to(target):
+        write_table(target, replace(whole, localizations=rows), to)
     typer.echo(f"{len(rows)} localizations in {target}")
 
 
@@ -195,6 +198,8 @@ def compare(
     json: options.Json = False,
 ) -> None:
     """Hold two reconstructions of the same frames against each other."""
+    if difference is not None and difference.suffix != ".png":
+        raise InvalidSetting(f"the difference is a PNG; let {difference.name} end in .png")
     if server is not None:
         result, picture = compare_on_server(
             server, token, first, second, tolerance, with_picture=difference is not None
@@ -206,7 +211,8 @@ def compare(
         result = compare_parts(*parts, one.info.pixel_size_nm, tolerance)
         picture = None if difference is None else difference_png(*draw_both(*parts, one.info.pixel_size_nm))
     if difference is not None and picture is not None:
-        difference.write_bytes(picture)
+        with writing_to(difference):
+            difference.write_bytes(picture)
     tell_comparison(result, json=json)
 
 
@@ -239,7 +245,7 @@ def selection(chosen: Mapping[str, str | float | None], *, drift: bool, linked: 
     except ValidationError as error:
         first = error.errors()[0]
         option = str(first["loc"][0]).removesuffix("_nm").removesuffix("_per_um2").replace("_", "-")
-        raise InvalidSetting(f"--{option}: {first['msg'].removeprefix('Value error, ')}") from error
+        raise InvalidSetting(f"--{option}: {in_words(first['msg'])}") from error
 
 
 def _report_of(path: Path) -> Report | None:

@@ -9,6 +9,7 @@ from typing import Any, Final, Self, TypeVar
 from urllib.parse import quote
 
 import httpx
+from pydantic import ValidationError
 
 from cellstorm.acquisitions import (
     OVER,
@@ -20,7 +21,7 @@ from cellstorm.acquisitions import (
 )
 from cellstorm.batches import Batch, BatchDetail, CreatedBatch, NewBatch
 from cellstorm.comparison import CommonComparison
-from cellstorm.errors import Busy, StoreUnavailable
+from cellstorm.errors import Busy, InvalidSetting, StoreUnavailable, in_words
 from cellstorm.localizations import Localizations
 from cellstorm.sources.packing import sendable
 from cellstorm_client import downloads
@@ -83,9 +84,18 @@ class Client:
         """Open an acquisition, with `settings` or with single ones by name (`name=`, `pixel_size_nm=`, …).
 
         Sent again with the same `idempotency_key`, it is the same acquisition.
+
+        Raises
+        ------
+        InvalidSetting
+            Naming the first setting that cannot be.
         """
         body = _body(settings) | chosen | {"priority": priority.value}
-        new = NewAcquisition.model_validate(body).model_dump(mode="json", exclude_unset=True)
+        try:
+            new = NewAcquisition.model_validate(body).model_dump(mode="json", exclude_unset=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise InvalidSetting(f"{first['loc'][0]}: {in_words(first['msg'])}") from error
         answer = self.request("POST", f"{API}/acquisitions", json=new, headers=_once(idempotency_key))
         return CreatedAcquisition.model_validate(answer.json())
 
@@ -272,7 +282,7 @@ class Client:
         url = path if path.startswith("http") else self.server + path
         try:
             response = self._http.request(method, url, **kwargs)
-        except httpx.HTTPError as error:
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
             raise unreachable(self.server, error) from error
         check(response)
         return response

@@ -55,8 +55,12 @@ def error_of(problem: Any, response: httpx.Response) -> CellstormError:  # noqa:
     return _by_kind().get(kind, _BY_STATUS.get(response.status_code, InvalidInput))(detail)
 
 
-def unreachable(server: str, error: httpx.HTTPError) -> CellstormError:
-    """What to say of a connection that was not made or broke; trying again helps, unless it is not trusted."""
+def unreachable(server: str, error: httpx.HTTPError | httpx.InvalidURL) -> CellstormError:
+    """What to say of a connection that was not made or broke; trying again helps, unless it is not trusted or nobody's."""
+    if isinstance(error, httpx.UnsupportedProtocol | httpx.InvalidURL):
+        return InvalidSetting(
+            f"{server} is no server's address; begin with http:// or https://, as http://127.0.0.1:8000"
+        )
     reason = str(error) or type(error).__name__
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return InvalidSetting(

@@ -21,6 +21,7 @@ from cellstorm.batches import NewBatch
 from cellstorm.errors import InvalidInput, InvalidSetting, WrongState
 from cellstorm.file_names import readable, readable_name
 from cellstorm.sources.members import folder_members
+from cellstorm.writing import writing_to
 from cellstorm_client.client import Client
 from cellstorm_client.tus import unreadable
 
@@ -60,7 +61,7 @@ class Sending:
     new
         The batch; its `files` are taken from `files`.
     notes
-        Where the notes are kept; those of an attempt that was broken off are gone on with.
+        Where the notes are kept; those of an attempt that was broken off are gone on with, once it had opened its batch.
 
     Raises
     ------
@@ -111,7 +112,7 @@ class Sending:
         Raises
         ------
         CellstormError
-            If the server does not let us.
+            If the server does not let us, or the notes cannot be written.
         """
         if not self._notes.batch_id:
             self._save()  # with the key, so that asking twice makes one batch
@@ -187,18 +188,21 @@ class Sending:
             raise InvalidSetting(f"{self._path} cannot be used; delete it to begin anew") from error
         same = [(file.path, file.size) for file in known.files] == [(file.path, file.size) for file in fresh.files]
         if not same or (known.server, known.new) != (fresh.server, fresh.new):
+            if not known.batch_id:  # nothing was sent that could be gone on with
+                return None
             raise InvalidSetting(
                 f"{self._path} is of other files or settings; go on with those, or delete it to begin anew"
             )
         return known
 
     def _save(self) -> None:
-        with self._lock:
+        with self._lock, writing_to(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             part = self._path.with_suffix(".part")
             descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as target:
-                target.write(self._notes.model_dump_json(indent=1))
+                # what was not chosen must not come back as chosen: the server has its own idea of it
+                target.write(self._notes.model_dump_json(indent=1, exclude_unset=True))
             os.replace(part, self._path)
 
 

@@ -151,6 +151,9 @@ CameraSetting = Annotated[Camera, _from_text(Camera)]
 FramesSetting = Annotated[FrameRange, _from_text(FrameRange), PlainSerializer(str)]
 
 
+LONGEST_NAME: Final = 200
+"""Letters of an acquisition's name."""
+
 LEAST_THRESHOLD: Final = LEAST_PROBABILITY
 """Of a probability: what is less likely is no candidate."""
 MOST_THRESHOLD: Final = 0.999
@@ -164,7 +167,7 @@ class AcquisitionSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str = Field(default="acquisition", min_length=1, max_length=200)
+    name: str = Field(default="acquisition", min_length=1, max_length=LONGEST_NAME)
     pixel_size_nm: float = Field(default=100.0, ge=1, le=10_000, description="Camera pixel in the sample plane.")
     model: str = Field(
         default="default", pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", description="Generator, by its name in the zoo."

@@ -121,3 +121,8 @@ class ModelUnavailable(CellstormError):
 
 class RuntimeUnavailable(CellstormError):
     """The hardware or runtime that was asked for is not there."""
+
+
+def in_words(message: str) -> str:
+    """What a check of our own says, without the word that pydantic puts before it."""
+    return message.removeprefix("Value error, ")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from cellstorm.errors import InvalidSetting
+from cellstorm.errors import InvalidSetting, in_words
 from cellstorm.host_names import ascii_url
 
 MIB = 2**20
+_ALIKE: Final = 0.8
+"""A variable that is so like a setting, of 1 at most, is a misspelt one; others may be compose's, or somebody's own."""
 
 
 def _default_data() -> Path:
@@ -40,7 +43,6 @@ class Settings(BaseSettings):
     )
     redis_url: str = Field(
         default="redis://127.0.0.1:6379/0",
-        pattern=r"^(rediss?|unix)://",
         description="redis://, rediss:// or unix:// address.",
     )
     admin_token: str | None = Field(
@@ -103,6 +105,14 @@ class Settings(BaseSettings):
         default=3600, gt=0, description="The bulk of an acquisition that is over leaves Redis after so long."
     )
 
+    @field_validator("redis_url")
+    @classmethod
+    def _of_redis(cls, url: str) -> str:
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            # without the address itself, which may hold a password
+            raise InvalidSetting("CELLSTORM_REDIS_URL must begin with redis://, rediss:// or unix://")
+        return url
+
     @field_validator("public_url")
     @classmethod
     def _in_ascii(cls, url: str | None) -> str | None:
@@ -134,15 +144,26 @@ class Settings(BaseSettings):
         Raises
         ------
         InvalidSetting
-            Naming the first variable that is wrong, or two that do not fit each other.
+            Naming the first variable that is wrong or nearly the name of a setting, or two that do not fit each other.
         """
+        cls._check_spelling()
         try:
             return cls(**{name: value for name, value in overrides.items() if value is not None})  # type: ignore[arg-type]  # checked by pydantic
         except ValidationError as error:
             first = error.errors()[0]
-            message = first["msg"].removeprefix("Value error, ")
+            message = in_words(first["msg"])
             name = "_".join(str(part) for part in first["loc"])
             raise InvalidSetting(f"{_variable(name)}: {message}" if name else message) from error
+
+    @classmethod
+    def _check_spelling(cls) -> None:
+        prefix = str(cls.model_config["env_prefix"])
+        for variable in os.environ:
+            name = variable.upper().removeprefix(prefix).lower()
+            if not variable.upper().startswith(prefix) or name in cls.model_fields:
+                continue
+            if meant := get_close_matches(name, cls.model_fields, 1, _ALIKE):
+                raise InvalidSetting(f"{variable} is no setting; write {_variable(meant[0])}, or unset it")
 
 
 def _variable(name: str) -> str:

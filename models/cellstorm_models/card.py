@@ -12,7 +12,7 @@ from cellstorm.generator import GeneratorSpec
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM, Score
 from cellstorm.zoo import CARD, WEIGHTS
 from cellstorm_models.compression import Compression
-from cellstorm_models.evaluation import (
+from cellstorm_models.evaluation.exported import (
     ExportedGenerator,
     milliseconds_per_frame,
     phantoms,

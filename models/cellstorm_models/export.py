@@ -11,7 +11,7 @@ import numpy as np
 from cellstorm.generator import GeneratorSpec
 from cellstorm.zoo import CARD, WEIGHTS
 from cellstorm_models.clips import Clip, make_clip, sample_windows
-from cellstorm_models.evaluation import ExportedGenerator
+from cellstorm_models.evaluation.exported import ExportedGenerator
 from cellstorm_models.judges import fit_judge
 from cellstorm_models.networks import SIZE_MULTIPLE, EmitterNet
 from cellstorm_models.packaging import check_graph, sha256, write_description, write_graph, write_test_tensors

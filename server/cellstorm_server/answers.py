@@ -16,7 +16,8 @@ from starlette.types import Receive, Scope, Send
 
 from cellstorm.acquisitions import Acquisition, State
 from cellstorm.errors import ResultNotReady, StorageFull
-from cellstorm.results.folder import FULL_DISK, REPORT
+from cellstorm.results.folder import REPORT
+from cellstorm.writing import FULL_DISK
 from cellstorm_server.services import Services
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import dropwhile
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import structlog
 
@@ -29,6 +29,7 @@ from cellstorm.store import STORE_TROUBLE, Store
 from cellstorm_server.claims import Claims
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.library import Library
+from cellstorm_server.probing import NAMELESS
 from cellstorm_server.turns import Line, Member
 
 log = structlog.get_logger()
@@ -240,7 +241,8 @@ class Feeding:
         if feed.chunks is None:
             path = self._library.upload(feed.acquisition_id)
             frame_rate = self._store.get(feed.acquisition_id).settings.frame_rate
-            feed.source = open_source(path, frame_rate=frame_rate)
+            name = self._known_source(feed).get("file", NAMELESS)
+            feed.source = open_source(path, frame_rate=frame_rate, name=name)
             feed.chunks = self._after_what_is_fed(feed, feed.source.chunks())
         return next(feed.chunks, None)
 
@@ -249,9 +251,13 @@ class Feeding:
         assert feed.source is not None
         description = feed.source.description
         if description.notice:
-            known = json.loads(self._store.field(feed.acquisition_id, "source") or "{}")
-            told = known | description.model_dump(mode="json", exclude_none=True)
+            told = self._known_source(feed) | description.model_dump(mode="json", exclude_none=True)
             self._store.set_fields(feed.acquisition_id, source=json.dumps(told), notice=description.notice)
+
+    def _known_source(self, feed: _Feed) -> dict[str, Any]:
+        """What was noted when the file was taken."""
+        known: dict[str, Any] = json.loads(self._store.field(feed.acquisition_id, "source") or "{}")
+        return known
 
     def _after_what_is_fed(self, feed: _Feed, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
         """Those that the store has not had yet.

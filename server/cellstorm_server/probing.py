@@ -19,6 +19,8 @@ _PROBE_S: Final = 90.0
 _AT_ONCE: Final = 2
 _KEPT_VARIABLES: Final = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG")
 """The process gets no secret that lies in the environment."""
+NAMELESS: Final = "the file"
+"""What is said of one whose name was not sent."""
 
 
 class Prober:
@@ -28,8 +30,8 @@ class Prober:
         self._patience_s = patience_s
         self._places = asyncio.Semaphore(_AT_ONCE)
 
-    async def probe(self, path: Path, frame_rate: float | None = None) -> Probe:
-        """What lies in a file.
+    async def probe(self, path: Path, frame_rate: float | None = None, name: str | None = None) -> Probe:
+        """What lies in a file; `name` is what its sender calls it.
 
         Raises
         ------
@@ -37,18 +39,19 @@ class Prober:
             If it cannot be read, or looking into it took too much time or memory, or ended the process.
         """
         async with self._places:
-            found = await self._apart(path, frame_rate)
+            found = await self._apart(path, frame_rate, _in_a_line(name or NAMELESS))
         if isinstance(found, Refusal):
             raise found.error()
         return found
 
-    async def _apart(self, path: Path, frame_rate: float | None) -> Probe | Refusal:
+    async def _apart(self, path: Path, frame_rate: float | None, name: str) -> Probe | Refusal:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "cellstorm.sources.probe",
             str(path),
             "" if frame_rate is None else str(frame_rate),
+            name,
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,
@@ -68,3 +71,8 @@ class Prober:
             with suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _in_a_line(name: str) -> str:
+    """Whatever somebody has sent for a name, as a part of a message and of a command."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in name)

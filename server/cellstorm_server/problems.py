@@ -163,7 +163,7 @@ async def _answered(connection: HTTPConnection, response: Response) -> Response 
 
 
 def _validation_problem(error: RequestValidationError) -> JSONResponse:
-    found = [{"field": _where(each["loc"]), "message": str(each["msg"])} for each in error.errors()]
+    found = [{"field": _where(each["loc"]), "message": errors.in_words(str(each["msg"]))} for each in error.errors()]
     detail = "; ".join(f"{each['field']}: {each['message']}" if each["field"] else each["message"] for each in found)
     return problem(
         HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", "The request is not as it must be", detail, errors=found

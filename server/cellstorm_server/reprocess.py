@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
 
 from cellstorm import mp4
-from cellstorm.acquisitions import Acquisition, AcquisitionSettings, CreatedAcquisition, State
+from cellstorm.acquisitions import LONGEST_NAME, Acquisition, AcquisitionSettings, CreatedAcquisition, State
 from cellstorm.analysis.selection import Selection
 from cellstorm.comparison import CommonComparison, Origin, Part, check_comparable, compare_parts, draw_both
-from cellstorm.errors import CellstormError, InvalidSetting, WrongState
+from cellstorm.errors import CellstormError, InvalidSetting, WrongState, in_words
 from cellstorm.rendering import difference_png
 from cellstorm.results.folder import VIDEO
 from cellstorm.scoring import DEFAULT_TOLERANCE_NM
@@ -43,7 +43,7 @@ class Changes(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    name: str | None = None
+    name: str | None = Field(default=None, description="Left out, it is the old one's with `, again` after it.")
     model: str | None = None
     roi: _AsOfNew = None
     frames: _AsOfNew = None
@@ -61,13 +61,15 @@ class Changes(BaseModel):
         """
         changed = {name: getattr(self, name) for name in self.model_fields_set}
         changed = {name: value for name, value in changed.items() if value is not None or name in _MAY_BE_NULL}
+        changed.setdefault("name", settings.name[: LONGEST_NAME - len(_AGAIN)] + _AGAIN)
         try:
             return AcquisitionSettings.model_validate({**dict(settings), **changed})
         except ValidationError as error:
             first = error.errors()[0]
-            raise InvalidSetting(f"{first['loc'][0]}: {first['msg'].removeprefix('Value error, ')}") from error
+            raise InvalidSetting(f"{first['loc'][0]}: {in_words(first['msg'])}") from error
 
 
+_AGAIN: Final = ", again"
 _MAY_BE_NULL: Final = ("roi", "frames", "camera", "threshold")
 
 

@@ -48,7 +48,7 @@ def admin_token(settings: Settings) -> AdminToken:
         return _read_or_make(path)
     except OSError as error:
         raise InvalidSetting(
-            f"{path} cannot be used ({error.strerror}); mend its permissions or set CELLSTORM_ADMIN_TOKEN"
+            f"{path.parent} cannot be written to ({error.strerror}); choose another --data, or CELLSTORM_DATA"
         ) from error
 
 
@@ -58,10 +58,19 @@ def _read_or_make(path: Path) -> AdminToken:
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        kept = path.read_text(encoding="ascii").strip()
-        if not kept:
-            raise InvalidSetting(f"{path} is empty; delete it, and a new token is made") from None
-        return AdminToken(kept, is_new=False)
+        return AdminToken(_kept(path), is_new=False)
     with os.fdopen(descriptor, "w", encoding="ascii") as file:
         file.write(token + "\n")
     return AdminToken(token, is_new=True)
+
+
+def _kept(path: Path) -> str:
+    try:
+        token = path.read_text(encoding="ascii").strip()
+    except OSError as error:
+        raise InvalidSetting(
+            f"{path} cannot be read ({error.strerror}); mend its permissions, or set CELLSTORM_ADMIN_TOKEN"
+        ) from error
+    if not token:
+        raise InvalidSetting(f"{path} is empty; delete it, and a new token is made")
+    return token

@@ -123,7 +123,8 @@ class Uploads:
             raise WrongState(_TAKEN)
         self._adopting.add(acquisition_id)
         try:
-            found = await self._prober.probe(file, await asyncio.to_thread(self._frame_rate, acquisition_id))
+            frame_rate = await asyncio.to_thread(self._frame_rate, acquisition_id)
+            found = await self._prober.probe(file, frame_rate, name)
             await asyncio.to_thread(self._adopt, acquisition_id, file, found, name)
         except InvalidInput as error:
             await self._note_refusal(acquisition_id, error)

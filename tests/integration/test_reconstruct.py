@@ -143,6 +143,7 @@ def test_json_is_one_object_and_nothing_else(video: Path, tmp_path: Path, capsys
         pytest.param(("--frames", "80:90"), "the recording has no frames 80:90", id="frames beyond the end"),
         pytest.param(("--model", "unheard-of"), "there is no model 'unheard-of'", id="no such model"),
         pytest.param(("--camera", "toy"), "--camera: ", id="no such camera"),
+        pytest.param(("--pixel-size", "0"), "--pixel-size: ", id="pixels of no size"),
     ],
 )
 def test_a_setting_that_cannot_be_is_bad_input(
@@ -233,6 +234,9 @@ def test_what_a_report_does_not_speak_of_is_refused(
 
     assert reconstruct(video, "--from", report, "--out", tmp_path / "b", "--frames", "1:3") == 2
     assert_one_line(capsys.readouterr().err, "--from takes all settings from the report; leave out --frames")
+
+    assert reconstruct("--from", report, "--out", tmp_path / "b") == 2
+    assert_one_line(capsys.readouterr().err, f"name it: cellstorm reconstruct {video.name} --from {report}")
 
     other = tmp_path / "other.mp4"
     other.write_bytes(video.read_bytes() + b"\0")

@@ -90,6 +90,7 @@ def test_the_same_settings_give_the_same_table_bit_for_bit_in_spite_of_gaps(gate
     new = reprocessed(gateway, live)
     old = gateway.http.get(f"{API}/{live}").json()
     assert len(table_of(gateway, live)) > 1000
+    assert new["settings"]["name"] == f"{old['settings']['name']}, again"
     assert table_of(gateway, new["id"]).tobytes() == table_of(gateway, live).tobytes()
     for counter in ("frames_received", "frames_lost", "frames_damaged", "frames_processed", "localizations"):
         assert new[counter] == old[counter], counter
@@ -222,6 +223,11 @@ def test_the_commands_reprocess_and_compare(
     assert "the tables are identical" in printed
     assert difference.read_bytes().startswith(b"\x89PNG")
     assert main(["reprocess", "doesnotexist", "--server", gateway.address]) == 2
+    capsys.readouterr()
+    assert main(["reprocess", live, "--server", gateway.address, "--token", "of-somebody-else"]) == 2
+    refused = capsys.readouterr().err
+    assert "--token, or CELLSTORM_ADMIN_TOKEN" in refused
+    assert "join code" not in refused
     assert main(["reprocess", live, "--server", gateway.address, "--frames", "900:1000"]) == 2
     assert "the recording has no frames 900:1000: it ends at" in capsys.readouterr().err
 

@@ -81,7 +81,7 @@ def test_a_file_that_is_refused_leaves_nothing_anywhere(gateway: Gateway, tmp_pa
     before = gateway.library.ids()
     done = submit(gateway, tmp_path / "bad.mp4", tmp_path / "out")
     assert done.returncode == 2
-    assert done.stderr.strip().startswith("cellstorm: ")
+    assert done.stderr.strip().startswith("cellstorm: bad.mp4 is ")
     assert len(done.stderr.strip().splitlines()) == 1
     assert gateway.library.ids() == before
     assert not (tmp_path / "out").exists()

@@ -16,7 +16,7 @@ from zarr.storage import ZipStore
 from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.analysis.filtering import Filters
 from cellstorm.results.folder import TABLE_CSV, Results, write_results
-from cellstorm.results.formats import TableFile, write_table
+from cellstorm.results.formats import SUFFIXES, TableFile, write_table
 from cellstorm.results.picasso import TableInfo
 from cellstorm.results.tables import read_table
 from cellstorm.roi import RegionOfInterest
@@ -189,6 +189,15 @@ def test_other_programs_tables_are_drawn(shared: Path, tmp_path: Path) -> None:
         pytest.param(["convert", "{t}", "--to", "picasso"], "would replace the table itself", id="itself"),
         pytest.param(["score", "{t}", "none.csv"], "none.csv cannot be read", id="no truth"),
         pytest.param(["compare", "{t}", "none.hdf5"], "none.hdf5 cannot be read", id="no table"),
+        pytest.param(["render", "{t}", "--out", "{t}/i.png"], "i.png cannot be written (Not a dir", id="png"),
+        pytest.param(["render", "{t}", "--out", "{t}/i.ome.tif"], "tif cannot be written (Not a dir", id="tif"),
+        pytest.param(["render", "{t}", "--out", "{t}/i.ozx"], "i.ozx cannot be written (Not a dir", id="ozx"),
+        *(
+            pytest.param(["convert", "{t}", "--to", to, "--out", f"{{t}}/i{suffix}"], "cannot be written", id=to)
+            for to, suffix in SUFFIXES.items()
+        ),
+        pytest.param(["compare", "{t}", "{t}", "--difference", "d.jpg"], "let d.jpg end in .png", id="no PNG"),
+        pytest.param(["compare", "{t}", "{t}", "--difference", "{t}/d.png"], "cannot be written", id="difference"),
         pytest.param(
             ["render", "pyproject.toml", "--out", "i.png"], "no table that cellSTORM reads", id="no table at all"
         ),

@@ -8,7 +8,6 @@ away first, comes last. So a folder with a report.json is complete, and every fi
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -23,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cellstorm.analysis.recording import RecordingQuality
-from cellstorm.errors import CellstormError, InvalidSetting, StorageFull
+from cellstorm.errors import InvalidSetting
 from cellstorm.localizations import Localizations
 from cellstorm.maps import in_counts
 from cellstorm.reconstruction import Method, Reconstruction, Snapshot, fitting_output_pixel_nm
@@ -32,6 +31,7 @@ from cellstorm.results import html, images, picasso, smlm, thunderstorm
 from cellstorm.results.extras import EXTRA_NAMES, Extra, Material, write_extras
 from cellstorm.results.report import Provenance, Report
 from cellstorm.scene import array_levels
+from cellstorm.writing import HIDDEN, check_writable, writing_to
 
 TABLE_CSV: Final = "localizations.csv"
 TABLE_HDF5: Final = "localizations.hdf5"
@@ -67,21 +67,8 @@ _SOMETIMES: Final = (MAPS_TIFF, *EXTRA_NAMES.values())
 FOLDER_NAMES: Final = (*_SOMETIMES, *RESULT_NAMES)
 """All that a result folder may hold."""
 
-_HIDDEN: Final = ".incomplete-"
 _LEFTOVER_S: Final = 3600.0
 """What is hidden and older was left by a process that was killed."""
-FULL_DISK: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What the system says where there is no room for more."""
-_UNWRITABLE: Final = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.EROFS,
-    errno.ENOTDIR,
-    errno.ENOENT,
-    errno.EISDIR,
-    errno.EEXIST,  # a file where a folder above it should be
-    errno.ENAMETOOLONG,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,16 +114,20 @@ def check_folder(folder: Path) -> None:
     Raises
     ------
     InvalidSetting
-        If it is a file, or holds files that are not results.
+        If it is a file, holds files that are not results, or cannot be written to.
     """
+    with writing_to(folder):
+        _check_contents(folder)
+    check_writable(folder)
+
+
+def _check_contents(folder: Path) -> None:
     if not folder.exists():
         return
     if not folder.is_dir():
         raise InvalidSetting(f"{folder} is a file; choose a folder for the results")
     others = sorted(
-        entry.name
-        for entry in folder.iterdir()
-        if entry.name not in FOLDER_NAMES and not entry.name.startswith(_HIDDEN)
+        entry.name for entry in folder.iterdir() if entry.name not in FOLDER_NAMES and not entry.name.startswith(HIDDEN)
     )
     if others:
         raise InvalidSetting(
@@ -172,8 +163,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
         If the disk has no room.
     """
     folder = folder.resolve()
-    try:
-        check_folder(folder)
+    with writing_to(folder):
+        _check_contents(folder)
         existed = folder.exists()
         hidden = _make_hidden(folder, inside=existed)
         try:
@@ -184,15 +175,10 @@ def written_whole(folder: Path) -> Iterator[Path]:
                 hidden.rename(folder)
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
-    except OSError as error:
-        ours = _in_our_words(error, folder)
-        if ours is None:
-            raise
-        raise ours from error
 
 
 def _make_hidden(folder: Path, *, inside: bool) -> Path:
-    parent, prefix = (folder, _HIDDEN) if inside else (folder.parent, f".{folder.name}{_HIDDEN}")
+    parent, prefix = (folder, HIDDEN) if inside else (folder.parent, f".{folder.name}{HIDDEN}")
     parent.mkdir(parents=True, exist_ok=True)
     for entry in parent.iterdir():
         if entry.name.startswith(prefix) and time.time() - entry.stat().st_mtime > _LEFTOVER_S:
@@ -217,8 +203,7 @@ def _write_files(folder: Path, results: Results, video: Path | None) -> None:
         images.write_maps(folder / MAPS_TIFF, in_counts(results.map_sum), pixel_nm, origin)
     write_extras(folder, results.extras, Material(localizations, _table_info(results), levels, origin))
     widefield = widefield_png(results.widefield_sum)
-    pictures = html.Pictures(annotated_png(snapshot.image, snapshot.output_pixel_nm), widefield)
-    (folder / RECONSTRUCTION_PNG).write_bytes(pictures.reconstruction)
+    (folder / RECONSTRUCTION_PNG).write_bytes(annotated_png(snapshot.image, snapshot.output_pixel_nm))
     images.write_widefield(folder / WIDEFIELD_TIFF, results.widefield_sum, provenance.pixel_size_nm)
     (folder / WIDEFIELD_PNG).write_bytes(widefield)
     report = Report.of(
@@ -229,7 +214,7 @@ def _write_files(folder: Path, results: Results, video: Path | None) -> None:
         frame_count=results.frame_count,
         recording=results.recording,
     )
-    page = html.page(report, localizations, results.frame_count, pictures)
+    page = html.page(report, localizations, results.frame_count, widefield)
     (folder / REPORT_HTML).write_text(page, encoding="utf-8")
     (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
     for path in folder.iterdir():
@@ -291,11 +276,3 @@ def _move_in(hidden: Path, folder: Path) -> None:
             os.replace(hidden / name, folder / name)
         elif name in _SOMETIMES:  # of other localizations than the new ones
             (folder / name).unlink(missing_ok=True)
-
-
-def _in_our_words(error: OSError, folder: Path) -> CellstormError | None:
-    if error.errno in FULL_DISK:
-        return StorageFull(f"the disk has no room for the results in {folder}; make room and try again")
-    if error.errno in _UNWRITABLE:
-        return InvalidSetting(f"results cannot be written to {folder} ({error.strerror}); choose another folder")
-    return None

@@ -1,7 +1,7 @@
 """report.html: what came out and how, in one file that opens anywhere; for a thesis's appendix and a student's protocol.
 
 Pictures first, then what limits them, then what was measured, then all that is needed to do it again. It holds no script
-and loads nothing, and every text in it that came from a person or a file is escaped. The same report, table and pictures
+and loads nothing, and every text in it that came from a person or a file is escaped. The same report, table and widefield
 give the same bytes.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import io
-from dataclasses import dataclass
 from html import escape
 from importlib.resources import files
 from typing import Final
@@ -18,6 +17,8 @@ import numpy as np
 from PIL import Image
 
 from cellstorm.localizations import Localizations
+from cellstorm.reconstruction import Reconstruction
+from cellstorm.rendering import annotated_png
 from cellstorm.results import provenance_section, sections
 from cellstorm.results.numbers import UNKNOWN, count, known, number, share, with_error
 from cellstorm.results.report import Report
@@ -27,6 +28,9 @@ _MAX_EMBEDDED_BYTES: Final = 700_000
 """Of one picture; base64 makes a third more of it, and two of them stay below 2 MB."""
 _PRINTED_PX: Final = (1400, 1000, 700)
 """Across half of an A4 page: over 400, 300 or 200 to the inch, whichever is the first to fit."""
+_SHOWN_PX: Final = 700
+"""Longest side of the reconstruction in half of the page's width, with a display's two dots to a pixel of the page. A browser
+that makes a larger image smaller takes means, in which single molecules all but vanish; larger pixels of its own do not."""
 _PIXELATED_PX: Final = 400
 """Narrower pictures are drawn with the edges of their pixels, not blurred."""
 _WIDE: Final = 1.7
@@ -44,16 +48,11 @@ _IMPORTED_FOOTER: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Pictures:
-    """The PNGs of the result folder, as bytes; no widefield where a table came without its recording."""
+def page(report: Report, localizations: Localizations, frame_count: int, widefield: bytes | None) -> str:
+    """The page, of a report and of the table that it is about.
 
-    reconstruction: bytes
-    widefield: bytes | None
-
-
-def page(report: Report, localizations: Localizations, frame_count: int, pictures: Pictures) -> str:
-    """The page, of a report and of the table and pictures that it is about."""
+    `widefield` is the result folder's PNG; there is none where a table came without its recording.
+    """
     title, analysis = escape(report.name), report.analysis
     css = (files("cellstorm.results") / "report.css").read_text(encoding="utf-8")
     return "\n".join(
@@ -65,7 +64,7 @@ def page(report: Report, localizations: Localizations, frame_count: int, picture
             f"<header>\n<h1>{title}</h1>\n<p>Super-resolution image by single-molecule localization, "
             f"{provenance_section.moment(report.created_at)} · cellSTORM {escape(report.software_version)}</p>\n"
             "</header>\n<main>",
-            _pictures(report, pictures),
+            _pictures(report, localizations, widefield),
             _key_figures(report),
             sections.verdict(analysis.verdict),
             sections.resolution(analysis),
@@ -82,24 +81,38 @@ def page(report: Report, localizations: Localizations, frame_count: int, picture
     )
 
 
-def _pictures(report: Report, pictures: Pictures) -> str:
+def _pictures(report: Report, localizations: Localizations, widefield: bytes | None) -> str:
     roi, pixel_nm = report.roi, report.pixel_size_nm
+    is_wide = roi.width > _WIDE * roi.height or widefield is None
     field = f"{number(roi.width * pixel_nm / 1000)} \u00d7 {number(roi.height * pixel_nm / 1000)} µm"
     drawn = report.reconstruction
     how = "each drawn as wide as its own precision" if drawn.method == "gaussian" else "counted in each pixel"
+    picture, picture_pixel_nm = _drawn(report, localizations, 2 * _SHOWN_PX if is_wide else _SHOWN_PX)
+    finer = (
+        f" (in reconstruction.png {number(drawn.output_pixel_nm)} nm)"
+        if picture_pixel_nm > drawn.output_pixel_nm
+        else ""
+    )
     reconstruction = (
         f"<b>Reconstruction</b> of {count(report.localizations - drawn.localizations_outside)} localizations, {how}; "
-        f"pixels of {number(drawn.output_pixel_nm)} nm, field of {field}, scale bar in the picture."
+        f"pixels of {number(picture_pixel_nm)} nm{finer}, field of {field}, scale bar in the picture."
     )
-    shown = _figure(pictures.reconstruction, "Super-resolution reconstruction with a scale bar", reconstruction)
-    if pictures.widefield is not None:
-        widefield = (
+    shown = _figure(picture, "Super-resolution reconstruction with a scale bar", reconstruction)
+    if widefield is not None:
+        caption = (
             f"<b>Widefield</b>: the sum of {count(report.frames_processed)} frames, pixels of {number(pixel_nm)} nm. "
             "The same field as the microscope shows it without localization."
         )
-        shown += _figure(pictures.widefield, "Widefield image of the same field", widefield)
-    is_wide = roi.width > _WIDE * roi.height or pictures.widefield is None
+        shown += _figure(widefield, "Widefield image of the same field", caption)
     return f'<section class="{"pictures wide" if is_wide else "pictures"}" aria-label="Pictures">\n{shown}</section>'
+
+
+def _drawn(report: Report, localizations: Localizations, longest_px: int) -> tuple[bytes, float]:
+    """The reconstruction, in pixels as large as its place on the page asks for; a PNG, and the pixel in nm."""
+    roi, drawn, pixel_nm = report.roi, report.reconstruction, report.pixel_size_nm
+    output_pixel_nm = max(drawn.output_pixel_nm, max(roi.width, roi.height) * pixel_nm / longest_px)
+    image = Reconstruction(roi.width, roi.height, pixel_nm, output_pixel_nm, drawn.method).add(localizations).image
+    return annotated_png(image, output_pixel_nm), output_pixel_nm
 
 
 def _figure(png: bytes, alternative: str, caption: str) -> str:

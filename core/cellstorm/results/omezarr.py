@@ -42,6 +42,7 @@ def write(
         {} if depth == "float" else {"Value of one localization per pixel": f"{factor:g}"}
     )
     dtype = np.dtype(np.uint16 if depth == "16" else np.float32)
+    path.touch()  # where it cannot be made, the store raises an error that tells nothing, and from `close`
     store = ZipStore(path, mode="w")
     try:
         with warnings.catch_warnings():

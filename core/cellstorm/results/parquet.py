@@ -30,6 +30,7 @@ def write(path: Path, localizations: Localizations, info: TableInfo, provenance:
         for rows in (localizations[start : start + _BATCH_ROWS] for start in range(0, len(localizations), _BATCH_ROWS))
     )
     reader = RecordBatchReader.from_batches(schema, batches)
+    path.touch()  # the library's own error, where the file cannot be made, has no number that tells why
     write_parquet(reader, path, compression="zstd(3)", max_row_group_size=_BATCH_ROWS)
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from pydantic import ValidationError
 
 from cellstorm.acquisitions import STORED
 from cellstorm.analysis.recording import RecordingQuality, examine
@@ -35,6 +36,7 @@ from cellstorm.results.report import IMPORTED, Provenance, Report, circumstances
 from cellstorm.results.tables import read_table
 from cellstorm.roi import RegionOfInterest
 from cellstorm.sources import open_source
+from cellstorm.writing import writing_to
 
 _MIN_SIDE_PX: Final = 8
 _MAX_SIDE_PX: Final = 20_000
@@ -48,21 +50,29 @@ def analyse_folder(folder: Path) -> Report:
     Raises
     ------
     InvalidInput
-        If it is no complete result folder.
+        If it is no complete result folder, or cannot be written to.
     """
     try:
         old = Report.model_validate_json((folder / REPORT).read_bytes(), context=STORED)
         table, info = picasso.read(folder / TABLE_HDF5)
-        pictures = html.Pictures((folder / RECONSTRUCTION_PNG).read_bytes(), (folder / WIDEFIELD_PNG).read_bytes())
-    except (OSError, ValueError) as error:  # pydantic's ValidationError is one
+        widefield = (folder / WIDEFIELD_PNG).read_bytes()
+    except (OSError, ValueError) as error:
         raise InvalidInput(
-            f"{folder} is no complete result folder ({str(error).splitlines()[0]}); give one that cellstorm wrote"
+            f"{folder} is no complete result folder ({_what_is_wrong(error)}); give one that cellstorm wrote"
         ) from error
     seen = _examined(folder / VIDEO, old, table) or old.analysis.recording
     analysis = Analysis.of(table, circumstances(old, info.frame_count, seen))
     report = old.model_copy(update={"analysis": analysis})
-    _write(folder, report, html.page(report, table, info.frame_count, pictures))
+    _write(folder, report, html.page(report, table, info.frame_count, widefield))
     return report
+
+
+def _what_is_wrong(error: OSError | ValueError) -> str:
+    if isinstance(error, ValidationError):
+        return f"its {REPORT} is none, or of another version"
+    if isinstance(error, FileNotFoundError) and error.filename is not None:
+        return f"it has no {Path(error.filename).name}"
+    return str(error).splitlines()[0]
 
 
 def analyse_table(path: Path, out: Path, pixel_size_nm: float | None = None) -> Report:
@@ -71,7 +81,7 @@ def analyse_table(path: Path, out: Path, pixel_size_nm: float | None = None) -> 
     Raises
     ------
     InvalidInput
-        If it cannot be read, has no localizations, or its pixel size is not known.
+        If it cannot be read, has no localizations, or its pixel size is not known; if `out` cannot be written to.
     """
     imported = read_table(path, pixel_size_nm)
     table, pixel_nm = imported.localizations.copy(), imported.pixel_size_nm or pixel_size_nm
@@ -90,9 +100,11 @@ def analyse_table(path: Path, out: Path, pixel_size_nm: float | None = None) -> 
     drawn = Reconstruction(given.roi.width, given.roi.height, pixel_nm, output_pixel_nm).add(table).snapshot()
     report = Report.of(given, table, drawn, "gaussian", frame_count=frame_count)
     picture = annotated_png(drawn.image, drawn.output_pixel_nm)
-    out.mkdir(parents=True, exist_ok=True)
-    (out / RECONSTRUCTION_PNG).write_bytes(picture)
-    _write(out, report, html.page(report, table, frame_count, html.Pictures(picture, None)))
+    page = html.page(report, table, frame_count, None)
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+        (out / RECONSTRUCTION_PNG).write_bytes(picture)
+    _write(out, report, page)
     return report
 
 
@@ -151,7 +163,8 @@ def _examined(video: Path, report: Report, table: Localizations) -> RecordingQua
 
 def _write(folder: Path, report: Report, page: str) -> None:
     """Each whole or not at all; report.json last, as ever."""
-    for name, text in ((REPORT_HTML, page), (REPORT, report.model_dump_json(indent=2) + "\n")):
-        part = folder / f".{name}.part"
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, folder / name)
+    with writing_to(folder):
+        for name, text in ((REPORT_HTML, page), (REPORT, report.model_dump_json(indent=2) + "\n")):
+            part = folder / f".{name}.part"
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, folder / name)

@@ -13,11 +13,14 @@ from cellstorm.sources.video import open_video
 __all__ = ["Source", "SourceDescription", "open_source"]
 
 
-def open_source(path: Path, *, is_part: bool = False, frame_rate: float | None = None) -> Source:
+def open_source(
+    path: Path, *, is_part: bool = False, frame_rate: float | None = None, name: str | None = None
+) -> Source:
     """What lies in a file, told by its content and never by its name, or in a folder of TIFF files.
 
     Chunks are numbered from 0; those of a part of a live acquisition's kept video (`is_part`) as they were when it was
-    received. `frame_rate` (1/s) is that of a recording that holds no times; where it holds some they are believed.
+    received. `frame_rate` (1/s) is that of a recording that holds no times; where it holds some they are believed. `name`
+    is what errors and notices call the file, where it lies under another name than its owner knows.
 
     Raises
     ------
@@ -26,15 +29,16 @@ def open_source(path: Path, *, is_part: bool = False, frame_rate: float | None =
     """
     if path.is_dir():
         return TiffSource(folder_members(path), frame_rate=frame_rate)
+    file = PlainFile(path, name)
     try:
-        with path.open("rb") as file:
-            magic = file.read(4)
+        with path.open("rb") as content:
+            magic = content.read(4)
     except OSError as error:
-        raise InvalidVideo(f"{path.name} cannot be read ({error.strerror}); check its name and permissions") from error
+        raise InvalidVideo(f"{file.name} cannot be read ({error.strerror}); check its name and permissions") from error
     if not magic:
-        raise InvalidVideo(f"{path.name} is empty; record or copy it again")
+        raise InvalidVideo(f"{file.name} is empty; record or copy it again")
     if magic in TIFF_MAGICS:
-        return TiffSource([PlainFile(path)], frame_rate=frame_rate)
+        return TiffSource([file], frame_rate=frame_rate)
     if magic in ZIP_MAGICS:
-        return TiffSource(zip_members(path), container="zip", frame_rate=frame_rate)
-    return open_video(path, is_part=is_part, frame_rate=frame_rate)
+        return TiffSource(zip_members(file), container="zip", frame_rate=frame_rate)
+    return open_video(file, is_part=is_part, frame_rate=frame_rate)

@@ -49,13 +49,20 @@ class Member(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PlainFile:
-    """A file of its own."""
+    """A file of its own.
+
+    Attributes
+    ----------
+    called
+        What its owner calls it, where it lies under another name.
+    """
 
     path: Path
+    called: str | None = None
 
     @property
     def name(self) -> str:
-        return self.path.name
+        return self.called or self.path.name
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
@@ -71,7 +78,7 @@ class PlainFile:
 class ZipMember:
     """A file in an archive."""
 
-    archive: Path
+    archive: PlainFile
     info: zipfile.ZipInfo
 
     @property
@@ -80,7 +87,7 @@ class ZipMember:
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        with self.archive.open("rb") as file:
+        with self.archive.path.open("rb") as file:
             if self.info.compress_type == zipfile.ZIP_STORED:
                 yield io.BufferedReader(_Window(file, self._start(file), self.info.file_size))
             else:
@@ -148,7 +155,7 @@ def folder_members(folder: Path) -> list[PlainFile]:
     return [PlainFile(path) for path in sorted(files, key=lambda path: _counted(path.name))]
 
 
-def zip_members(archive: Path) -> list[ZipMember]:
+def zip_members(archive: PlainFile) -> list[ZipMember]:
     """The TIFF files in an archive, in the order of their names.
 
     Raises
@@ -157,7 +164,7 @@ def zip_members(archive: Path) -> list[ZipMember]:
         If there is none, or the archive is damaged, encrypted or made to swell.
     """
     try:
-        with zipfile.ZipFile(archive) as opened:
+        with zipfile.ZipFile(archive.path) as opened:
             infos = [info for info in opened.infolist() if _is_tiff(info.filename) and not info.is_dir()]
     except (zipfile.BadZipFile, ValueError, OSError, NotImplementedError, struct.error) as error:
         raise damaged_archive(archive) from error
@@ -165,11 +172,11 @@ def zip_members(archive: Path) -> list[ZipMember]:
     return [ZipMember(archive, info) for info in sorted(infos, key=lambda info: _counted(info.filename))]
 
 
-def damaged_archive(archive: Path) -> InvalidVideo:
+def damaged_archive(archive: PlainFile) -> InvalidVideo:
     return InvalidVideo(f"{archive.name} is a damaged ZIP archive; pack the TIFF files again, without compression")
 
 
-def _check_archive(archive: Path, infos: Sequence[zipfile.ZipInfo]) -> None:
+def _check_archive(archive: PlainFile, infos: Sequence[zipfile.ZipInfo]) -> None:
     if not infos:
         raise InvalidVideo(
             f"{archive.name} holds no TIFF file; pack the recording's TIFF files into it, and nothing else"
@@ -183,7 +190,7 @@ def _check_archive(archive: Path, infos: Sequence[zipfile.ZipInfo]) -> None:
         raise InvalidVideo(
             f"{archive.name} holds a large compressed stack; pack it without compression, or send it by itself"
         )
-    if sum(info.file_size for info in infos) > max(_ALWAYS_UNPACKED_BYTES, _MAX_RATIO * archive.stat().st_size):
+    if sum(info.file_size for info in infos) > max(_ALWAYS_UNPACKED_BYTES, _MAX_RATIO * archive.path.stat().st_size):
         raise InvalidVideo(
             f"{archive.name} would unpack to far more than it is; pack the TIFF files without compression"
         )

@@ -56,15 +56,15 @@ class Finding(BaseModel):
     found: Probe | Refusal
 
 
-def probe(path: Path, frame_rate: float | None = None) -> Probe:
-    """Blocks. What lies in a file whose first chunk can be read.
+def probe(path: Path, frame_rate: float | None = None, name: str | None = None) -> Probe:
+    """Blocks. What lies in a file whose first chunk can be read; `frame_rate` and `name` as in `open_source`.
 
     Raises
     ------
     InvalidVideo
         If it cannot be read, or not one frame can be had.
     """
-    source = open_source(path, frame_rate=frame_rate)
+    source = open_source(path, frame_rate=frame_rate, name=name)
     next(source.chunks())
     width, height = source.frame_size
     return Probe(
@@ -107,12 +107,12 @@ def _memory_now() -> int:
     return pages * resource.getpagesize()
 
 
-def main(path: str, frame_rate: str = "") -> None:
+def main(path: str, frame_rate: str = "", name: str = "") -> None:
     """Print a `Finding`."""
     give_up_power()
     found: Probe | Refusal
     try:
-        found = probe(Path(path), float(frame_rate) if frame_rate else None)
+        found = probe(Path(path), float(frame_rate) if frame_rate else None, name or None)
     except (InvalidVideo, FrameSizeChanged) as error:
         found = Refusal(kind=type(error).__name__, message=str(error))  # type: ignore[arg-type]  # one of the two
     except MemoryError:

@@ -11,7 +11,6 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import islice
-from pathlib import Path
 from typing import Final, Self
 
 import av
@@ -38,6 +37,7 @@ from cellstorm.luma import luma, turned
 from cellstorm.mp4 import WholeFragments
 from cellstorm.raw_chunks import RawCutter
 from cellstorm.sources.endings import ends_early
+from cellstorm.sources.members import PlainFile
 from cellstorm.sources.source import ASSUMED_FPS, Source, SourceDescription
 
 _DEMUXERS: Final = (
@@ -56,7 +56,7 @@ _PROBED_PACKETS: Final = 64
 _X264_SETTINGS: Final = re.compile(rb"(x264 - core \d+[^\0]*?) - H\.264/MPEG-4 AVC codec[^\0]* - options: ([ -~]+)")
 
 
-def open_video(path: Path, *, is_part: bool = False, frame_rate: float | None = None) -> Source:
+def open_video(file: PlainFile, *, is_part: bool = False, frame_rate: float | None = None) -> Source:
     """A source for whatever FFmpeg can decode; `is_part` and `frame_rate` as in `open_source`.
 
     Raises
@@ -64,12 +64,14 @@ def open_video(path: Path, *, is_part: bool = False, frame_rate: float | None = 
     InvalidVideo
         If there is no video in it.
     """
-    with _opened(path) as (container, stream):
+    with _opened(file) as (container, stream):
         first_unit = _first_h264_unit(container, stream)
         description = _describe(container, stream, first_unit, frame_rate)
         frame_count = stream.frames or _estimated_frames(container, stream)
     if not is_part:  # what is kept of a phone's stream is upright
-        description = description.model_copy(update={"ends_early": ends_early(path), **_turning(path, description)})
+        description = description.model_copy(
+            update={"ends_early": ends_early(file.path), **_turning(file, description)}
+        )
     if max(description.width, description.height) > MAX_FRAME_SIDE:
         raise InvalidVideo(
             f"the video's frames are {description.width}x{description.height} pixels; "
@@ -77,13 +79,13 @@ def open_video(path: Path, *, is_part: bool = False, frame_rate: float | None = 
         )
     if first_unit is not None:
         mark = read_frame_index_sei(first_unit)
-        return H264Source(path, description, frame_count, mark, mark.chunk_number if mark and is_part else 0)
-    return DecodedSource(path, description, frame_count)
+        return H264Source(file, description, frame_count, mark, mark.chunk_number if mark and is_part else 0)
+    return DecodedSource(file, description, frame_count)
 
 
 class _VideoSource(ABC):
-    def __init__(self, path: Path, description: SourceDescription, frame_count_estimate: int | None) -> None:
-        self._path = path
+    def __init__(self, file: PlainFile, description: SourceDescription, frame_count_estimate: int | None) -> None:
+        self._file = file
         self._description = description
         self._frame_count_estimate = frame_count_estimate
 
@@ -112,7 +114,7 @@ class _VideoSource(ABC):
             yield next(chunks)
         except StopIteration:
             raise InvalidVideo(
-                f"{self._path.name} holds no frame that can be decoded; record or export it again"
+                f"{self._file.name} holds no frame that can be decoded; record or export it again"
             ) from None
         yield from chunks
 
@@ -129,13 +131,13 @@ class H264Source(_VideoSource):
 
     def __init__(
         self,
-        path: Path,
+        file: PlainFile,
         description: SourceDescription,
         frame_count_estimate: int | None,
         first_mark: FrameMark | None,
         first_chunk: int,
     ) -> None:
-        super().__init__(path, description, frame_count_estimate)
+        super().__init__(file, description, frame_count_estimate)
         self._is_kept = first_mark is not None
         self._first_chunk = first_chunk
 
@@ -158,7 +160,7 @@ class H264Source(_VideoSource):
             quarter_turns=self._quarter_turns,
             chunk_frames=FILE_CHUNK_FRAMES,
         )
-        with _opened(self._path, keep_start=self._is_kept) as (container, stream):
+        with _opened(self._file, keep_start=self._is_kept) as (container, stream):
             configuration = _configuration(stream)
             if configuration is not None:
                 cutter.add_parameter_sets(configuration.parameter_sets)
@@ -171,10 +173,10 @@ class DecodedSource(_VideoSource):
     """Any other video: decoded here, frame by frame."""
 
     def frame(self, index: int, frame_count: int | None = None) -> tuple[int, Counts] | None:
-        with _opened(self._path) as (container, stream):
+        with _opened(self._file) as (container, stream):
             order = _Order.of(container, stream, frame_count)
         newest: tuple[int, av.VideoFrame] | None = None
-        with _opened(self._path) as (container, stream):
+        with _opened(self._file) as (container, stream):
             for number, frame in order.numbered(_decoded(container, stream, first=order.start(index))):
                 if number > index:
                     break
@@ -184,7 +186,7 @@ class DecodedSource(_VideoSource):
     def _chunks(self) -> Iterator[Chunk]:
         cutter = RawCutter()
         damaged = 0
-        with _opened(self._path) as (container, stream):
+        with _opened(self._file) as (container, stream):
             clock = self._clock(stream)
             for frame in _decoded(container, stream):
                 if frame is None:
@@ -206,26 +208,26 @@ def _given(made: list[CutChunk]) -> Iterator[Chunk]:
 
 
 @contextmanager
-def _opened(path: Path, *, keep_start: bool = False) -> Iterator[tuple[InputContainer, VideoStream]]:
+def _opened(file: PlainFile, *, keep_start: bool = False) -> Iterator[tuple[InputContainer, VideoStream]]:
     # Every recorded frame counts, also where a player would begin later. But an edit list is also where an MP4 says that
     # its first frame comes after its start.
     options = {**_OPTIONS, "ignore_editlist": "0" if keep_start else "1"}
     with ExitStack() as stack:
         try:
-            container = av.open(f"file:{path}", options=options, metadata_errors="replace")
+            container = av.open(f"file:{file.path}", options=options, metadata_errors="replace")
         except FFmpegError:
-            whole = stack.enter_context(WholeFragments(path))
+            whole = stack.enter_context(WholeFragments(file.path))
             try:
                 container = av.open(whole, "r", options=options, metadata_errors="replace")
             except FFmpegError as error:
                 raise InvalidVideo(
-                    f"{path.name} is not a video that can be read, or is cut short; record or export it again"
+                    f"{file.name} is not a video that can be read, or is cut short; record or export it again"
                 ) from error
         stack.enter_context(container)
         streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
         streams = [s for s in streams if s.codec_context is not None]
         if not streams:
-            raise InvalidVideo(f"{path.name} holds no video that can be decoded; export it again, as H.264 in MP4")
+            raise InvalidVideo(f"{file.name} holds no video that can be decoded; export it again, as H.264 in MP4")
         streams[0].codec_context.thread_count = 1
         yield container, streams[0]
 
@@ -384,9 +386,9 @@ def _is_timed(stream: VideoStream) -> bool:
     return stream.container.format.name not in _WITHOUT_TIMES
 
 
-def _turning(path: Path, description: SourceDescription) -> dict[str, int]:
+def _turning(file: PlainFile, description: SourceDescription) -> dict[str, int]:
     """How the frames are to be turned, and their size then: as the first one's display matrix says."""
-    with _opened(path) as (container, stream):
+    with _opened(file) as (container, stream):
         first = next((frame for frame in _decoded(container, stream, stop=_PROBED_PACKETS) if frame is not None), None)
     turns = round(first.rotation / 90) % 4 if first is not None else 0
     width, height = (description.height, description.width) if turns % 2 else (description.width, description.height)

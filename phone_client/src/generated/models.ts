@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 9a619cea2edf6c8472bb77efc59e59878920b6e2e75073cfa63792095ef20258); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 0e1f1cb5f542cd3a9066f6e05c28026e737625e93c241df065a30542b7834048); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -475,6 +475,9 @@ export interface LockReport {
  * What is to be otherwise; what is left out stays as it was, and null means what it means for a new acquisition.
  */
 export interface Changes {
+  /**
+   * Left out, it is the old one's with `, again` after it.
+   */
   name?: string | null;
   model?: string | null;
   /**

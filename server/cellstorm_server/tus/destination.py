@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from pydantic import ValidationError
 
 from cellstorm.acquisitions import AcquisitionSettings, State
-from cellstorm.errors import InvalidSetting
+from cellstorm.errors import InvalidSetting, in_words
 from cellstorm_server.acquisitions import create_acquisition, delete
 from cellstorm_server.tus.service import REFUSALS
 from cellstorm_server.tus.storage import UploadInfo
@@ -39,7 +39,7 @@ def settings_of(metadata: Mapping[str, str]) -> AcquisitionSettings:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"][:1])
-        raise InvalidSetting(f"{where} in Upload-Metadata: {first['msg']}") from error
+        raise InvalidSetting(f"{where} in Upload-Metadata: {in_words(first['msg'])}") from error
 
 
 def file_name(metadata: Mapping[str, str]) -> str | None:

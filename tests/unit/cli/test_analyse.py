@@ -30,7 +30,8 @@ def test_a_table_is_analysed_and_its_figures_printed_for_machines(
         (["absent.csv", "--out", "out"], "there is no"),
         (["table.csv"], "--out DIR"),
         ([".", "--out", "out"], "leave out --out"),
-        (["."], "no complete result folder"),
+        (["."], "no complete result folder (it has no report.json)"),
+        (["table.csv", "--pixel-size", "100", "--out", "table.csv/out"], "table.csv/out cannot be written"),
     ],
 )
 def test_what_is_wrong_is_told_in_one_line(

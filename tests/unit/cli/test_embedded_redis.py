@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from cellstorm.errors import Busy, RuntimeUnavailable
+from cellstorm.errors import Busy, InvalidSetting, RuntimeUnavailable
 from cellstorm.store import Store
 from cellstorm_cli import embedded_redis
 from cellstorm_cli.embedded_redis import reserve, server_process
@@ -16,6 +16,12 @@ def test_one_service_at_a_time_keeps_its_data_in_a_folder(tmp_path: Path) -> Non
     with reserve(tmp_path / "redis"), pytest.raises(Busy, match="choose another --data"), reserve(tmp_path / "redis"):
         pass
     with reserve(tmp_path / "redis"):
+        pass
+
+
+def test_a_place_where_nothing_can_be_kept_says_to_choose_another(tmp_path: Path) -> None:
+    (tmp_path / "redis" / "lock").mkdir(parents=True)
+    with pytest.raises(InvalidSetting, match="choose another --data"), reserve(tmp_path / "redis"):
         pass
 
 

@@ -24,3 +24,11 @@ def test_a_window_that_the_discriminator_cannot_judge_is_refused(tmp_path: Path)
     with pytest.raises(InvalidSetting, match="32 pixels"):
         models.train(tmp_path / "run", generator="enhance", side=16)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_place_where_no_run_can_be_kept_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidSetting, match="file/run cannot be written"):
+        models.train(tmp_path / "file" / "run")
+    with pytest.raises(InvalidSetting, match="file/package cannot be written"):
+        models.export(tmp_path / "run", tmp_path / "file" / "package")

@@ -36,11 +36,25 @@ def test_an_uncompressed_recording_is_the_cameras_own_frames(tmp_path: Path) -> 
     assert json.loads((tmp_path / "tif" / "config.json").read_text())["compression"] is None
 
 
+def test_a_recording_in_place_of_an_earlier_one_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    simulate(tmp_path, frames=4, size="32,32")
+    assert capsys.readouterr().out.endswith(f" in {tmp_path}\n")
+    simulate(tmp_path, frames=4, size="32,32")
+    assert capsys.readouterr().out.endswith(f" in {tmp_path}, in place of an earlier one\n")
+
+
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
     for name in ("first", "second"):
         simulate(tmp_path / name, frames=4, size="32,32", seed=5)
     for file in ("video.mp4", "truth.csv"):
         assert (tmp_path / "first" / file).read_bytes() == (tmp_path / "second" / file).read_bytes()
+
+
+@pytest.mark.parametrize("place", ["file", "file/below"])
+def test_a_place_where_no_folder_can_be_is_refused(tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InvalidSetting, match=f"{place} cannot be written"):
+        simulate(tmp_path / place, frames=2, size="32,32")
 
 
 @pytest.mark.parametrize("size", ["128", "12,12", "63,64", "a,b", "64,64,3"])

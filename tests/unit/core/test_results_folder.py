@@ -147,13 +147,21 @@ def test_a_file_in_the_folders_place_is_refused_before_any_work(tmp_path: Path) 
 
 def test_a_folder_that_cannot_be_made_is_a_clear_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
-    with pytest.raises(InvalidSetting, match=r"cannot be written to .*choose another folder"):
-        write_results(tmp_path / "file" / "out", results())
+    for attempt in (check_folder, lambda folder: write_results(folder, results())):
+        with pytest.raises(InvalidSetting, match=r"file/out cannot be written .*; choose another"):
+            attempt(tmp_path / "file" / "out")
+
+
+def test_a_folder_that_was_only_asked_about_is_not_made(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder in (tmp_path / "empty", tmp_path / "deep" / "out"):
+        check_folder(folder)
+    assert [path.name for path in tmp_path.rglob("*")] == ["empty"]
 
 
 @pytest.mark.parametrize("limit", [1000, 10_000, 60_000])
 def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, limit: int) -> None:
-    with files_no_larger_than(limit), pytest.raises(StorageFull, match="no room for the results"):
+    with files_no_larger_than(limit), pytest.raises(StorageFull, match=r"no room for .*out; make room"):
         write_results(tmp_path / "out", results(1000))
     assert not names(tmp_path)
 

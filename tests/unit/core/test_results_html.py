@@ -17,7 +17,7 @@ from cellstorm.analysis.summary import Analysis
 from cellstorm.camera_report import CameraFrames, CameraReport, LockReport
 from cellstorm.localizations import Localizations, empty
 from cellstorm.reconstruction import Reconstruction
-from cellstorm.rendering import annotated_png, widefield_png
+from cellstorm.rendering import widefield_png
 from cellstorm.results import charts, html, provenance_section
 from cellstorm.results.numbers import number
 from cellstorm.results.report import Provenance, Report
@@ -66,11 +66,16 @@ def page(
 ) -> str:
     snapshot = Reconstruction(64, 64, 100, 20).add(localizations).snapshot()
     widefield = np.random.default_rng(0).poisson(5000, (64, 64)).astype(np.uint32)
-    pictures = html.Pictures(annotated_png(snapshot.image, 20), widefield_png(widefield))
     report = Report.of(given or provenance(), localizations, snapshot, "gaussian", frame_count=frame_count)
     if analysis is not None:
         report = report.model_copy(update={"analysis": analysis})
-    return html.page(report, localizations, frame_count, pictures)
+    return html.page(report, localizations, frame_count, widefield_png(widefield))
+
+
+def shown(content: str, place: int) -> Image.Image:
+    """A picture of the page."""
+    source = Reader(content).all("img")[place]["src"] or ""
+    return Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2])))
 
 
 def words(text: str) -> str:
@@ -188,13 +193,25 @@ def test_a_picture_that_is_too_large_is_carried_smaller() -> None:
     noise = np.random.default_rng(0).random((2000, 2000)).astype(np.float32)
     snapshot = Reconstruction(64, 64, 100, 20).snapshot()
     report = Report.of(provenance(), empty(), snapshot, "gaussian", frame_count=50)
-    large = annotated_png(noise, 20)
+    large = widefield_png(noise)
     assert len(large) > 2_000_000
-    content = html.page(report, empty(), 50, html.Pictures(large, widefield_png(noise)))
+    content = html.page(report, empty(), 50, large)
     assert len(content) < 2_000_000
-    source = Reader(content).all("img")[0]["src"] or ""
-    with Image.open(io.BytesIO(base64.b64decode(source.partition(",")[2]))) as picture:
-        assert picture.size in {(1400, 1400), (1000, 1000), (700, 700)}
+    assert shown(content, 1).size in {(1400, 1400), (1000, 1000), (700, 700)}
+
+
+@pytest.mark.parametrize("side_px", [64, 512])
+def test_single_molecules_are_seen_in_the_reconstruction_however_large_the_field_is(side_px: int) -> None:
+    table = star_localizations(300)
+    for axis in ("x_nm", "y_nm"):
+        table[axis] *= side_px / 64
+    snapshot = Reconstruction(side_px, side_px, 100, 20).add(table).snapshot()
+    report = Report.of(provenance(side_px), table, snapshot, "gaussian", frame_count=50)
+    picture = shown(html.page(report, table, 50, widefield_png(np.eye(side_px))), 0).convert("RGB")
+    on_page = np.asarray(picture.resize((330, 330), Image.Resampling.BOX)).max(axis=2)[
+        :300, :200
+    ]  # without the scale bar
+    assert np.percentile(on_page[on_page > 0], 90) > 120
 
 
 def test_how_to_cite_is_what_the_citation_file_says() -> None:

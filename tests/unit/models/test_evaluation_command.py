@@ -174,6 +174,13 @@ def test_what_cannot_be_measured_is_bad_input(
     assert not (tmp_path / "out").exists()
 
 
+def test_figures_that_could_not_be_written_are_not_measured_for(
+    bench: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert evaluate("--bench", bench, "--out", bench / "p500.csv" / "out") == 2
+    assert "p500.csv/out cannot be written" in capsys.readouterr().err
+
+
 def small_network(folder: Path, *, kernel_known: bool) -> Path:
     """Three frames of counts to four channels by 3x3 kernels, then half the size by 2x2, then a transposed one."""
     kernels = {"a": (4, 3, 3, 3), "b": (6, 4, 2, 2), "c": (6, 5, 2, 2)}

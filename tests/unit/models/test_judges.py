@@ -17,7 +17,7 @@ from cellstorm.judging import FEATURES, Judge, features, overlaps  # noqa: E402
 from cellstorm.localizations import LOCALIZATION, Localizations  # noqa: E402
 from cellstorm_models import judges  # noqa: E402
 from cellstorm_models.clips import make_clip  # noqa: E402
-from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
+from cellstorm_models.evaluation.exported import ExportedGenerator  # noqa: E402
 from cellstorm_models.export import write_package  # noqa: E402
 from cellstorm_models.judges import JudgedGroup, Kind, fit, fit_judge  # noqa: E402
 from cellstorm_models.networks import EmitterNet  # noqa: E402

@@ -17,7 +17,7 @@ from cellstorm.camera import DEFAULT_CAMERA  # noqa: E402
 from cellstorm.errors import InvalidSetting, ModelUnavailable  # noqa: E402
 from cellstorm_models import run_settings  # noqa: E402
 from cellstorm_models.clips import make_clip  # noqa: E402
-from cellstorm_models.evaluation import ExportedGenerator  # noqa: E402
+from cellstorm_models.evaluation.exported import ExportedGenerator  # noqa: E402
 from cellstorm_models.export import check_package, write_package  # noqa: E402
 from cellstorm_models.networks import EmitterNet  # noqa: E402
 from cellstorm_models.training import Evaluation, TrainConfig, begin, best_network, resume  # noqa: E402

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tifffile
 
@@ -21,10 +23,17 @@ def test_a_readable_file_is_told_of(tmp_path: Path) -> None:
     assert (found.width, found.height, found.frame_count_estimate) == (96, 64, 30)
 
 
-def test_a_refusal_comes_with_its_own_words(tmp_path: Path) -> None:
+def test_a_refusal_comes_with_its_own_words_and_the_name_that_the_sender_knows(tmp_path: Path) -> None:
     (tmp_path / "letter").write_bytes(b"Dear reader,\n" * 100)
-    with pytest.raises(InvalidVideo, match="not a video"):
+    with pytest.raises(InvalidVideo, match=r"^the file is not a video"):
         asyncio.run(Prober().probe(tmp_path / "letter"))
+    tifffile.imwrite(tmp_path / "picture", np.zeros((20, 30, 3), np.uint8), photometric="rgb")
+    (tmp_path / "nothing").touch()
+    with zipfile.ZipFile(tmp_path / "archive", "w") as archive:
+        archive.writestr("letter.txt", "Dear reader")
+    for file in ("letter", "picture", "nothing", "archive"):
+        with pytest.raises(InvalidVideo, match=r"^day 3/ä\ufffd\.mov (is|holds)"):
+            asyncio.run(Prober().probe(tmp_path / file, name="day 3/ä\0.mov"))
 
 
 def test_a_process_that_takes_too_long_is_ended(tmp_path: Path) -> None:

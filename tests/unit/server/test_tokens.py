@@ -40,6 +40,12 @@ def test_an_unusable_token_file_says_what_to_do(tmp_path: Path) -> None:
         admin_token(settings(tmp_path))
 
 
+def test_a_place_where_nothing_can_be_kept_says_to_choose_another(tmp_path: Path) -> None:
+    (tmp_path / "data").touch()
+    with pytest.raises(InvalidSetting, match=r"data cannot be written to \(File exists\); choose another --data"):
+        admin_token(settings(tmp_path))
+
+
 def test_tokens_differ_and_are_kept_as_digests() -> None:
     first, second = new_token(), new_token()
     assert first != second
