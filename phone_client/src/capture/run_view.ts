@@ -25,6 +25,8 @@ export interface RunView {
 /** What is known at one moment. */
 interface Moment {
   readonly stats: SendStats | null;
+  /** In all sessions; null before the first. */
+  readonly sent: number | null;
   readonly rates: SendRates | null;
   readonly acquisition: Acquisition | null;
   readonly battery: number | null;
@@ -50,7 +52,7 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
   const list = element("dl", { class: "run-figures" });
   const root = element("section", { class: "run", "aria-label": words.figures, hidden: true }, minds, list);
   const head = element("div", { class: "run-head" }, clock, status);
-  let moment: Moment = { stats: null, rates: null, acquisition: null, battery: null, leftOut: 0 };
+  let moment: Moment = { stats: null, sent: null, rates: null, acquisition: null, battery: null, leftOut: 0 };
   let warnings: readonly string[] = [];
   let begunAtMs: number | null = null;
   let session: Session | null = null;
@@ -75,6 +77,7 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
       const leftOut = stats === null ? 0 : Math.max(0, passed - passedBefore - stats.framesEncoded - IN_FLIGHT);
       moment = { ...moment, stats, leftOut, rates: isSameSession ? ratesOf(before, stats) : null };
     }
+    if (session !== null) moment = { ...moment, sent: await filming().framesSent() };
     refresh();
   };
   const timer = setInterval(() => void tick(), STATS_EVERY_MS);
@@ -91,6 +94,7 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
         if (capture.gap !== null) backAtMs = performance.now();
       } else if (capture.state === "idle" || capture.state === "failed") {
         begunAtMs = null;
+        void tick(); // what the last session sent to its very end
       }
       root.hidden = begunAtMs === null && moment.acquisition === null;
       head.dataset["capture"] = capture.state;
@@ -154,7 +158,7 @@ function mindsOf(capture: Capture, { stats, rates, acquisition }: Moment): strin
 }
 
 function figuresOf(
-  { stats, rates, acquisition, battery, leftOut }: Moment,
+  { stats, sent, rates, acquisition, battery, leftOut }: Moment,
   filming: Filming,
   cropping: Cropping | null,
 ): Figure[] {
@@ -163,7 +167,7 @@ function figuresOf(
     value == null ? null : text(value);
   return [
     { key: "localizations", label: words.localizations, value: known(acquisition?.localizations, count) },
-    { key: "sent", label: words.sent, value: known(stats?.framesSent, count) },
+    { key: "sent", label: words.sent, value: known(sent, count) },
     { key: "localized", label: words.localized, value: known(acquisition?.frames_processed, count) },
     warning("lost", words.lost, acquisition?.frames_lost),
     warning("damaged", words.damaged, acquisition?.frames_damaged),
