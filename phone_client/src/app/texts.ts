@@ -409,6 +409,9 @@ const english = {
   capture: {
     film: "Film",
     stop: "Stop",
+    leaveHeading: "Stop filming?",
+    leaveQuestion: "The film ends when you leave this page. What has come until now is localized, and its image stays.",
+    leave: "Stop and leave",
     filmAgain: "Film on",
     newFilm: "New film",
     finder: "What the camera sees; drag to move the active square, tap to look closer",
