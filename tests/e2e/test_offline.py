@@ -100,6 +100,30 @@ def test_an_upload_that_arrived_unheard_is_done_also_when_the_server_has_forgott
     expect(page.get_by_role("link", name="Open the result")).to_be_visible(timeout=10_000)
 
 
+def test_a_file_that_is_no_video_leaves_nothing_behind_and_can_be_taken_off_the_list(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = phone.new_page()
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/recordings")
+    with admin(page_service) as client:
+        before = client.get("/api/v1/acquisitions").raise_for_status().json()
+    files = {"text.mp4": b"Not a video at all.", "empty.mp4": b""}
+    page.locator("#upload-files").set_input_files(
+        [{"name": name, "mimeType": "video/mp4", "buffer": data} for name, data in files.items()]
+    )
+    for name in files:
+        entry = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))
+        expect(entry.get_by_role("alert")).to_be_visible()
+        remove = entry.get_by_role("button", name=f"Remove {name}")
+        expect(remove).to_be_visible()
+        expect(entry.get_by_role("button")).to_have_count(1)  # nothing that would fail again
+        remove.tap()
+        expect(entry).to_have_count(0)
+    with admin(page_service) as client:
+        assert client.get("/api/v1/acquisitions").raise_for_status().json() == before
+
+
 def test_a_recording_goes_on_until_its_place_is_left_and_is_kept(
     phone: BrowserContext, page_service: LocalService
 ) -> None:

@@ -171,6 +171,8 @@ const english = {
     uploaded: "Uploaded",
     open: "Open the result",
     pause: "Pause",
+    remove: "Remove",
+    removeNamed: (name: string): string => `Remove ${name} from this list`,
     save: "Save as a file",
     here: "Reconstruct here",
     delete: "Delete",
