@@ -3,7 +3,7 @@ import type {
   Acquisition,
   CameraReport,
   Changes,
-  Comparison,
+  CommonComparison,
   CreatedAcquisition,
   ExposureDrift,
   Model,
@@ -68,9 +68,9 @@ export class Api {
   }
 
   /** What two of the same recording have in common; they are the same molecule up to `toleranceNm` apart. */
-  async comparison(first: string, second: string, toleranceNm: number, signal: AbortSignal): Promise<Comparison> {
+  async comparison(first: string, second: string, toleranceNm: number, signal: AbortSignal): Promise<CommonComparison> {
     const path = `${comparisonOf(first, second)}?tolerance_nm=${toleranceNm}`;
-    return (await (await this.#request(path, { signal })).json()) as Comparison;
+    return (await (await this.#request(path, { signal })).json()) as CommonComparison;
   }
 
   /** Both images in one: orange the first alone, blue the second, grey both. */

@@ -24,7 +24,7 @@ const english = {
   localizing: "Processing",
   waitsForTurn: "Waiting for its turn",
   notYet: "not yet",
-  unknown: "unknown",
+  unknown: "–",
 
   appName: "cellSTORM",
   tagline: "A phone on the eyepiece, molecules on the screen.",
@@ -122,8 +122,10 @@ const english = {
   wallWaits: "No image yet",
 
   reconstruction: "Reconstruction",
+  imageNone: "There is no image: no localizations were found.",
   imageWaits: "The image appears with the first localizations.",
   widefieldAlt: "Sum of all frames",
+  widefieldNone: "There is no sum of frames: none came.",
   widefieldWaits: "The sum of all frames appears here.",
   figures: "Figures",
   stop: "Stop",
@@ -200,6 +202,7 @@ const english = {
     split: "With widefield",
     lastFrame: "Last frame",
     splitHandle: "Where the widefield picture ends",
+    frameNone: "There is no frame: none came.",
     frameWaits: "The newest frame appears here.",
     frameIndex: (frame: string): string => `Frame ${frame}`,
     circled: (spots: number): string => (spots === 1 ? "1 localization" : `${spots} localizations`),
@@ -392,6 +395,10 @@ const english = {
     stillComes: "One of them still grows; the numbers follow.",
     otherRecording:
       "As far as the server knows, these are two recordings. Images can be compared; what is found in both means little.",
+    inFrames: (frames: string): string => `frames ${frames}`,
+    inRegion: (region: string): string => `the region ${region}`,
+    partOnly: (parts: readonly string[]): string =>
+      `Compared in ${parts.join(" and ")}, which both have; the images show all of each.`,
     newestOnly: (have: string, all: string, which: string): string =>
       `${which} shows the newest ${have} of ${all} localizations; the numbers count all.`,
     differentPixels: "Their camera pixels differ in size, so that the images do not lie over each other.",

@@ -3,7 +3,7 @@ import { element, say } from "../app/dom";
 import { unreachable } from "../app/errors";
 import { NOT_YET, texts } from "../app/texts";
 import type { Acquisition } from "../generated/models";
-import { count } from "../viewer/figures";
+import { count, unknownFor } from "../viewer/figures";
 import { backlogOf, framesWaiting } from "./backlog";
 import type { Cropping } from "./cropping";
 import type { Capture, Filming } from "./filming";
@@ -65,7 +65,8 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
     say(status, statusOf(capture, filming(), nowMs, nowMs - backAtMs < BACK_SHOWN_MS, cropping()));
     say(clock, begunAtMs === null ? "" : clockOf(nowMs - begunAtMs));
     showList(minds, [...mindsOf(capture, moment), ...warnings]);
-    showFigures(list, figuresOf(moment, filming(), cropping()));
+    const unknown = moment.acquisition === null ? NOT_YET : unknownFor(moment.acquisition);
+    showFigures(list, figuresOf(moment, filming(), cropping()), unknown);
   };
   const tick = async () => {
     const { capture } = filming();
@@ -190,14 +191,14 @@ function warning(key: string, label: string, value: number | undefined): Figure 
   return { key, label, value: value === undefined ? null : count(value), warns: (value ?? 0) > 0 };
 }
 
-function showFigures(list: HTMLElement, figures: readonly Figure[]): void {
+function showFigures(list: HTMLElement, figures: readonly Figure[], unknown: string): void {
   for (const { key, label, value, warns } of figures) {
     let entry = list.querySelector<HTMLElement>(`[data-figure="${key}"]`);
     if (entry === null) {
       entry = element("dd", { "data-figure": key });
       list.append(element("div", { class: `run-figure run-${key}` }, element("dt", {}, label), entry));
     }
-    say(entry, value ?? NOT_YET);
+    say(entry, value ?? unknown);
     entry.classList.toggle("unknown", value === null);
     entry.classList.toggle("warns", warns === true);
   }
