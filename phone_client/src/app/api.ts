@@ -13,6 +13,12 @@ import type { Batch, CodeRequest, JoinCode, ResultFile } from "../generated/mode
 import { PageError } from "./errors";
 import { type RequestOptions, request } from "./http";
 
+/** One acquisition of a batch, in short. */
+export type BatchMember = Pick<Acquisition, "id" | "state" | "localizations" | "error"> & { readonly name: string };
+
+/** In the order in which they joined. */
+export type BatchDetail = Batch & { readonly acquisitions: readonly BatchMember[] };
+
 export class Api {
   constructor(
     readonly origin: string = location.origin,
@@ -54,6 +60,20 @@ export class Api {
   /** Many recordings that were sent as one; those that are this person's to see. */
   async batches(signal: AbortSignal): Promise<Batch[]> {
     return (await (await this.#request("/batches", { signal })).json()) as Batch[];
+  }
+
+  async batch(id: string): Promise<BatchDetail> {
+    return (await (await this.#request(batchPathOf(id))).json()) as BatchDetail;
+  }
+
+  /** Removes it with all its acquisitions and their data. */
+  async deleteBatch(id: string): Promise<void> {
+    await this.#request(batchPathOf(id), { method: "DELETE" });
+  }
+
+  /** The results of all that have finished, in one file. */
+  batchArchiveUrl(id: string): string {
+    return `${this.origin}/api/v1${batchPathOf(id)}/archive.zip`;
   }
 
   /** The kept video once more, with these settings otherwise, as an acquisition of its own. */
@@ -172,6 +192,10 @@ export class Api {
 
 function pathOf(id: string): string {
   return `/acquisitions/${encodeURIComponent(id)}`;
+}
+
+function batchPathOf(id: string): string {
+  return `/batches/${encodeURIComponent(id)}`;
 }
 
 function comparisonOf(first: string, second: string): string {

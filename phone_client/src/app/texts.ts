@@ -114,6 +114,14 @@ const english = {
   copy: "Copy",
   copied: "Copied",
   batches: "Batches",
+  batch: {
+    hideNamed: (name: string): string => `Hide ${name} from this list`,
+    hide: "Hide from this list",
+    archive: "All results (ZIP)",
+    delete: "Delete",
+    deleteQuestion: (name: string, all: number): string =>
+      `All ${all} acquisitions of “${name}” are removed from the server with their videos and results.`,
+  },
 
   wallTitle: "The wall",
   wallEmpty: "Images appear here by themselves as phones begin to film.",
