@@ -95,7 +95,7 @@ function filterControls(actions: DisplayActions) {
   };
   first.addEventListener("input", tell);
   const frames = row("first-frame", `${viewer.frames}, ${viewer.from}`, shown, first);
-  const reset = button(viewer.resetFilters, { class: "quiet" }, () => {
+  const reset = button(viewer.resetFilters, {}, () => {
     photons.reset();
     precision.reset();
     first.value = "0";
