@@ -6,6 +6,7 @@ import { PageError } from "../app/errors";
 import { icon } from "../app/icons";
 import type { Page } from "../app/page";
 import { fragmentOf } from "../app/places";
+import { recordingWord } from "../app/states";
 import { texts } from "../app/texts";
 import { toast } from "../app/toast";
 import { count } from "../viewer/figures";
@@ -44,7 +45,7 @@ function entry({ id, name, state, localizations, error }: BatchMember, close: ()
     "a",
     { class: "choice", href: fragmentOf({ page: "view", id }) },
     element("strong", {}, name),
-    element("span", { class: "state", "data-state": state }, texts.states[state]),
+    element("span", { class: "state", "data-state": state }, recordingWord(state)),
     element("span", { class: "entry-detail" }, detail),
   );
   link.addEventListener("click", close);
