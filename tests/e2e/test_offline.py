@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from cellstorm_cli.service import LocalService
 from tests.e2e.browsers import Complaints, admin, join, wait_until
@@ -110,7 +110,7 @@ def test_a_file_that_is_no_video_leaves_nothing_behind_and_can_be_taken_off_the_
         before = client.get("/api/v1/acquisitions").raise_for_status().json()
     files = {"text.mp4": b"Not a video at all.", "empty.mp4": b""}
     page.locator("#upload-files").set_input_files(
-        [{"name": name, "mimeType": "video/mp4", "buffer": data} for name, data in files.items()]
+        [FilePayload(name=name, mimeType="video/mp4", buffer=data) for name, data in files.items()]
     )
     for name in files:
         entry = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))

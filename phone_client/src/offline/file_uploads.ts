@@ -42,7 +42,7 @@ function entry(file: File, pixelSizeNm: number, page: Page, leaving: AbortSignal
     file: async () => file,
     note: async () => undefined,
   };
-  const remove = button(texts.kept.remove, { class: "quiet", "aria-label": texts.kept.removeNamed(file.name) }, () => {
+  const remove = button(texts.kept.remove, { "aria-label": texts.kept.removeNamed(file.name) }, () => {
     root.remove();
     return control.discard();
   });
