@@ -59,7 +59,8 @@ const english = {
   codeLabel: "Code",
   codeWrong: "This code does not open anything any more.",
   codeWrongAdvice:
-    "A code serves for a limited time, and for as many devices as it was made for. Scan the one that is on the screen now, or type it here.",
+    "A code serves for a limited time, and for as many devices as it was made for. " +
+    "Scan the one that is on the screen now, or type it here.",
   certificateHelp: "The browser warned of this address? What that means, and how to end it",
 
   startHeading: "Film, or watch",
