@@ -64,9 +64,7 @@ def submit(
     )
     for folder in result_folders(recordings, out).values():
         check_folder(folder)
-    batch = NewBatch(
-        name=(name or options.name_of(recordings[0]) or "batch")[:200], settings=settings, priority=priority
-    )
+    batch = NewBatch(name=(name or batch_name(recordings))[:200], settings=settings, priority=priority)
     with Client(server, options.find_token(token)) as client:
         sending = Sending(client, batch, recordings, notes=_notes(out), at_once=at_once)
         try:
@@ -119,6 +117,12 @@ def find_recordings(given: Sequence[str], *, as_one: bool = False) -> list[Path]
             "if a folder holds the frames of one recording, add --as-one"
         )
     return list(found)
+
+
+def batch_name(recordings: Sequence[Path]) -> str:
+    """What they are called together, where nobody has said."""
+    first = options.name_of(recordings[0]) or "batch"
+    return first if len(recordings) == 1 else f"{first} and {len(recordings) - 1} more"
 
 
 def result_folders(recordings: Sequence[Path], out: Path) -> dict[Path, Path]:

@@ -17,6 +17,7 @@ from cellstorm.errors import ResultNotReady
 from cellstorm.results.folder import (
     RECONSTRUCTION_PNG,
     RECONSTRUCTION_TIFF,
+    REPORT_HTML,
     TABLE_CSV,
     TABLE_HDF5,
     TABLE_SMLM,
@@ -50,6 +51,13 @@ _MEDIA_TYPES: Final = {
     ".tif": "image/tiff",
     ".yaml": "application/yaml",
 }
+_AS_A_PAGE: Final = {
+    "Content-Security-Policy": (
+        "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    )
+}
+"""A report is read in the browser, as a document of no origin: whatever stood in one, it reaches nothing of the server."""
 
 
 class ResultFile(BaseModel):
@@ -80,11 +88,18 @@ async def list_files(acquisition_id: AcquisitionId, services: Current, connectio
 
 @router.get("/files/{name}", response_class=FileResponse)
 async def result_file(acquisition_id: AcquisitionId, name: str, services: Current) -> Response:
-    """One file of the result folder, as it lies there."""
+    """One file of the result folder, as it lies there; browsers show the report, and save all others."""
     folder = await result_folder(services, acquisition_id)
     if name not in await asyncio.to_thread(_sizes, folder):
         raise ResultNotReady(f"the results hold no file {name!r}; GET …/files tells which they hold")
-    return FileResponse(folder / name, media_type=_media_type(name), filename=name)
+    is_page = name == REPORT_HTML
+    return FileResponse(
+        folder / name,
+        media_type=_media_type(name),
+        filename=name,
+        headers=_AS_A_PAGE if is_page else None,
+        content_disposition_type="inline" if is_page else "attachment",
+    )
 
 
 def _sizes(folder: Path) -> dict[str, int]:

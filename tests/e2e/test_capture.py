@@ -127,6 +127,39 @@ def test_the_active_square_is_placed_by_keys_and_sent_alone(phone: BrowserContex
     expect(page.locator("summary", has_text="Square")).to_contain_text("128")
 
 
+def test_leaving_while_filming_is_asked_first_and_ends_the_film(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = open_camera(phone, page_service)
+    acquisition_id = start(page)
+    received(page_service, acquisition_id, FPS)
+    question = page.get_by_role("dialog", name="Stop filming?")
+    for leave in (page.get_by_role("link", name="Back").tap, page.go_back, page.go_back):
+        leave()
+        question.get_by_role("button", name="Cancel").tap()
+        expect(page.locator("main")).to_have_attribute("data-capture", "filming")
+    page.get_by_role("link", name="Back").tap()
+    question.get_by_role("button", name="Stop and leave").tap()
+    page.wait_for_url("**/#/")
+    expect(page.get_by_role("heading", name="Film, or watch")).to_be_visible()
+    wait_until(page_service, acquisition_id, lambda acquisition: acquisition["state"] == "finished")
+
+
+def test_the_browsers_way_back_ends_a_film_only_after_a_question(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = phone.new_page()
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/")
+    page.get_by_role("link", name="Film on this device").tap()
+    acquisition_id = start(page)
+    received(page_service, acquisition_id, FPS)
+    page.go_back()
+    page.get_by_role("dialog", name="Stop filming?").get_by_role("button", name="Stop and leave").tap()
+    page.wait_for_url("**/#/")
+    wait_until(page_service, acquisition_id, lambda acquisition: acquisition["state"] == "finished")
+
+
 def test_filming_does_not_depend_on_what_is_told_of_the_camera(
     phone: BrowserContext, page_service: LocalService
 ) -> None:

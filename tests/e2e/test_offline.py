@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from cellstorm_cli.service import LocalService
 from tests.e2e.browsers import Complaints, admin, join, wait_until
@@ -41,6 +41,12 @@ def record(page: Page) -> None:
     expect(page.locator(".record-status")).to_have_text(re.compile(r"Recording · 0:0[3-9]"))
     page.get_by_role("button", name="Stop recording").tap()
     expect(page.locator(".record-status")).to_contain_text("Kept on this device.")
+
+
+def acquisition_ids(service: LocalService) -> set[str]:
+    """All that the server has."""
+    with admin(service) as client:
+        return {each["id"] for each in client.get("/api/v1/acquisitions").raise_for_status().json()}
 
 
 def test_a_recording_made_without_a_network_becomes_an_acquisition_when_the_server_is_back(
@@ -98,6 +104,28 @@ def test_an_upload_that_arrived_unheard_is_done_also_when_the_server_has_forgott
     page.goto(f"{page_service.url}/#/recordings")
     page.get_by_role("button", name="Go on uploading").tap()
     expect(page.get_by_role("link", name="Open the result")).to_be_visible(timeout=10_000)
+
+
+def test_a_file_that_is_no_video_leaves_nothing_behind_and_can_be_taken_off_the_list(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = phone.new_page()
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/recordings")
+    before = acquisition_ids(page_service)
+    files = {"text.mp4": b"Not a video at all.", "empty.mp4": b""}
+    page.locator("#upload-files").set_input_files(
+        [FilePayload(name=name, mimeType="video/mp4", buffer=data) for name, data in files.items()]
+    )
+    for name in files:
+        entry = page.get_by_role("listitem").filter(has=page.get_by_role("heading", name=name))
+        expect(entry.get_by_role("alert")).to_be_visible()
+        remove = entry.get_by_role("button", name=f"Remove {name}")
+        expect(remove).to_be_visible()
+        expect(entry.get_by_role("button")).to_have_count(1)  # nothing that would fail again
+        remove.tap()
+        expect(entry).to_have_count(0)
+    assert acquisition_ids(page_service) == before
 
 
 def test_a_recording_goes_on_until_its_place_is_left_and_is_kept(

@@ -111,6 +111,39 @@ def test_a_link_that_was_opened_while_the_server_was_away_opens_later(
     assert "token" not in page.url
 
 
+def test_a_batch_opens_and_can_be_hidden_or_deleted(screen: BrowserContext, page_service: LocalService) -> None:
+    with admin(page_service) as client:
+
+        def opened(name: str, *files: str) -> str:
+            new = {"name": name, "files": files}
+            return str(client.post("/api/v1/batches", json=new).raise_for_status().json()["id"])
+
+        single = opened("single", "alone.mp4")
+        over, going = opened("plate 7", "a1.mp4", "a2.mp4"), opened("plate 8", "b1.mp4", "b2.mp4")
+        client.post(f"/api/v1/batches/{over}/cancel").raise_for_status()
+    page = screen.new_page()
+    sign_in(page, page_service)
+    batches = page.get_by_role("region", name="Batches")
+    expect(batches.get_by_role("listitem")).to_have_count(2)
+    batches.get_by_role("button", name="Hide plate 7").click()
+    expect(batches.get_by_role("listitem")).to_have_count(1)
+    page.reload()
+    batches.get_by_role("button", name=re.compile("^plate 8")).click()
+    dialog = page.get_by_role("dialog", name="plate 8")
+    expect(dialog.get_by_role("link")).to_have_text([re.compile("^b1"), re.compile("^b2")])
+    dialog.get_by_role("link", name=re.compile("^b2")).click()
+    expect(page.get_by_role("heading", name="b2")).to_be_visible()
+    page.go_back()
+    batches.get_by_role("button", name=re.compile("^plate 8")).click()
+    dialog.get_by_role("button", name="Delete").click()
+    page.get_by_role("dialog", name="Delete for good?").get_by_role("button", name="Delete").click()
+    expect(batches).to_be_hidden()
+    with admin(page_service) as client:
+        assert client.get(f"/api/v1/batches/{going}").status_code == 404
+        for left in (over, single):
+            client.delete(f"/api/v1/batches/{left}").raise_for_status()
+
+
 def test_the_next_code_is_shown_as_soon_as_one_is_used(
     screen: BrowserContext, phone: BrowserContext, page_service: LocalService
 ) -> None:

@@ -49,6 +49,21 @@ def test_what_can_be_fetched_is_listed_before_and_after_the_end(gateway: Gateway
         assert file["name"] in answer.headers["content-disposition"]
 
 
+def test_a_report_opens_in_a_tab_where_it_reaches_nothing(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(100))
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    gateway.wait_for(created["id"], "finished")
+    address = f"{API}/{created['id']}/files"
+    report = gateway.http.get(f"{address}/report.html").raise_for_status()
+    assert report.headers["content-disposition"].startswith("inline")
+    policy = report.headers["content-security-policy"].split("; ")
+    assert {"sandbox", "default-src 'none'"} <= set(policy)
+    assert not any(rule.startswith(("script-src", "connect-src")) for rule in policy)
+    for name in ("report.json", "localizations.csv", "reconstruction.png"):
+        assert gateway.http.get(f"{address}/{name}").headers["content-disposition"].startswith("attachment")
+
+
 def test_nothing_but_results_can_be_fetched(gateway: Gateway) -> None:
     created = gateway.create()
     gateway.commit(created["id"], star_localizations(10))

@@ -3,7 +3,7 @@ import type {
   Acquisition,
   CameraReport,
   Changes,
-  Comparison,
+  CommonComparison,
   CreatedAcquisition,
   ExposureDrift,
   Model,
@@ -12,6 +12,12 @@ import type {
 import type { Batch, CodeRequest, JoinCode, ResultFile } from "../generated/models";
 import { PageError } from "./errors";
 import { type RequestOptions, request } from "./http";
+
+/** One acquisition of a batch, in short. */
+export type BatchMember = Pick<Acquisition, "id" | "state" | "localizations" | "error"> & { readonly name: string };
+
+/** In the order in which they joined. */
+export type BatchDetail = Batch & { readonly acquisitions: readonly BatchMember[] };
 
 export class Api {
   constructor(
@@ -56,6 +62,20 @@ export class Api {
     return (await (await this.#request("/batches", { signal })).json()) as Batch[];
   }
 
+  async batch(id: string): Promise<BatchDetail> {
+    return (await (await this.#request(batchPathOf(id))).json()) as BatchDetail;
+  }
+
+  /** Removes it with all its acquisitions and their data. */
+  async deleteBatch(id: string): Promise<void> {
+    await this.#request(batchPathOf(id), { method: "DELETE" });
+  }
+
+  /** The results of all that have finished, in one file. */
+  batchArchiveUrl(id: string): string {
+    return `${this.origin}/api/v1${batchPathOf(id)}/archive.zip`;
+  }
+
   /** The kept video once more, with these settings otherwise, as an acquisition of its own. */
   async reprocess(id: string, changes: Changes): Promise<CreatedAcquisition> {
     const body = JSON.stringify(changes);
@@ -68,9 +88,9 @@ export class Api {
   }
 
   /** What two of the same recording have in common; they are the same molecule up to `toleranceNm` apart. */
-  async comparison(first: string, second: string, toleranceNm: number, signal: AbortSignal): Promise<Comparison> {
+  async comparison(first: string, second: string, toleranceNm: number, signal: AbortSignal): Promise<CommonComparison> {
     const path = `${comparisonOf(first, second)}?tolerance_nm=${toleranceNm}`;
-    return (await (await this.#request(path, { signal })).json()) as Comparison;
+    return (await (await this.#request(path, { signal })).json()) as CommonComparison;
   }
 
   /** Both images in one: orange the first alone, blue the second, grey both. */
@@ -172,6 +192,10 @@ export class Api {
 
 function pathOf(id: string): string {
   return `/acquisitions/${encodeURIComponent(id)}`;
+}
+
+function batchPathOf(id: string): string {
+  return `/batches/${encodeURIComponent(id)}`;
 }
 
 function comparisonOf(first: string, second: string): string {

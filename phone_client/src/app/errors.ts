@@ -12,6 +12,7 @@ export type FailureReason =
   | "wrong_state"
   | "replaced" // another device films the acquisition now
   | "busy"
+  | "unusable" // a file that is not what the server takes
   | "refused" // any other answer that trying again will not change
   | "unreachable";
 

@@ -14,6 +14,15 @@ test.each([
   expect(stateWord(acquisitionWith({ state: "receiving", ...changes }))).toBe(word);
 });
 
+test("what a phone filmed is being finished, a recording that has come has only begun", () => {
+  const word = (changes: Parameters<typeof acquisitionWith>[0]) =>
+    stateWord(acquisitionWith({ state: "processing", frames_received: 9, ...changes }));
+  expect(word({ video_from: "phone" })).toBe("Finishing");
+  expect(word({ video_from: "file" })).toBe("Processing");
+  expect(word({ batch_id: "b" })).toBe("Processing");
+  expect(word({ reprocessed_from: "a" })).toBe("Processing");
+});
+
 test("what is to be reprocessed waits for its turn, all else for video", () => {
   expect(stateWord(acquisitionWith())).toBe("Waiting for video");
   expect(stateWord(acquisitionWith({ reprocessed_from: "a" }))).toBe("Waiting for its turn");

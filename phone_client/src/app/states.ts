@@ -1,5 +1,5 @@
 /** Where an acquisition stands, in words; what a phone films is called otherwise than a recording that came or comes. */
-import type { Acquisition } from "../generated/models";
+import type { Acquisition, State } from "../generated/models";
 import { texts } from "./texts";
 
 /** "unknown" until something has come. */
@@ -13,7 +13,13 @@ export function sourceOf({ reprocessed_from, batch_id, video_from, frames_receiv
 export function stateWord(acquisition: Acquisition): string {
   const { state, reprocessed_from } = acquisition;
   if (state === "waiting" && reprocessed_from !== null) return texts.waitsForTurn;
-  if (state !== "receiving") return texts.states[state];
-  if (sourceOf(acquisition) === "phone") return texts.filming;
-  return reprocessed_from === null ? texts.states.receiving : texts.localizing;
+  if (state === "receiving" && reprocessed_from !== null) return texts.localizing;
+  const source = sourceOf(acquisition);
+  if (source === "recording") return recordingWord(state);
+  return state === "receiving" && source === "phone" ? texts.filming : texts.states[state];
+}
+
+/** Of a recording: when all of it has come, nearly all is still to be done. */
+export function recordingWord(state: State): string {
+  return state === "processing" ? texts.localizing : texts.states[state];
 }

@@ -24,7 +24,7 @@ const english = {
   localizing: "Processing",
   waitsForTurn: "Waiting for its turn",
   notYet: "not yet",
-  unknown: "unknown",
+  unknown: "–",
 
   appName: "cellSTORM",
   tagline: "A phone on the eyepiece, molecules on the screen.",
@@ -59,7 +59,8 @@ const english = {
   codeLabel: "Code",
   codeWrong: "This code does not open anything any more.",
   codeWrongAdvice:
-    "Each code serves once and for ten minutes. Scan the one that is on the screen now, or type it here.",
+    "A code serves for a limited time, and for as many devices as it was made for. " +
+    "Scan the one that is on the screen now, or type it here.",
   certificateHelp: "The browser warned of this address? What that means, and how to end it",
 
   startHeading: "Film, or watch",
@@ -114,6 +115,14 @@ const english = {
   copy: "Copy",
   copied: "Copied",
   batches: "Batches",
+  batch: {
+    hideNamed: (name: string): string => `Hide ${name} from this list`,
+    hide: "Hide from this list",
+    archive: "All results (ZIP)",
+    delete: "Delete",
+    deleteQuestion: (name: string, all: number): string =>
+      `All ${all} acquisitions of “${name}” are removed from the server with their videos and results.`,
+  },
 
   wallTitle: "The wall",
   wallEmpty: "Images appear here by themselves as phones begin to film.",
@@ -122,8 +131,10 @@ const english = {
   wallWaits: "No image yet",
 
   reconstruction: "Reconstruction",
+  imageNone: "There is no image: no localizations were found.",
   imageWaits: "The image appears with the first localizations.",
   widefieldAlt: "Sum of all frames",
+  widefieldNone: "There is no sum of frames: none came.",
   widefieldWaits: "The sum of all frames appears here.",
   figures: "Figures",
   stop: "Stop",
@@ -171,6 +182,8 @@ const english = {
     uploaded: "Uploaded",
     open: "Open the result",
     pause: "Pause",
+    remove: "Remove",
+    removeNamed: (name: string): string => `Remove ${name} from this list`,
     save: "Save as a file",
     here: "Reconstruct here",
     delete: "Delete",
@@ -198,6 +211,7 @@ const english = {
     split: "With widefield",
     lastFrame: "Last frame",
     splitHandle: "Where the widefield picture ends",
+    frameNone: "There is no frame: none came.",
     frameWaits: "The newest frame appears here.",
     frameIndex: (frame: string): string => `Frame ${frame}`,
     circled: (spots: number): string => (spots === 1 ? "1 localization" : `${spots} localizations`),
@@ -219,12 +233,28 @@ const english = {
     from: "from",
     to: "to",
     noBound: "any",
+    passing: (shown: string, all: string): string => `${shown} of ${all} localizations are shown.`,
     resetFilters: "Show all",
     drawWith: "Draw with",
     drawWithNames: { auto: "what is quicker", webgl: "the graphics card", canvas: "the processor" },
     downloads: "Downloads",
     viewPicture: "This view as a picture (PNG)",
     everything: "Everything in one file (ZIP)",
+    fileUses: {
+      "reconstruction.png": "the image",
+      "reconstruction.ome.tif": "the image for Fiji",
+      "widefield.png": "sum of all frames",
+      "widefield.ome.tif": "the sum for Fiji",
+      "maps.ome.tif": "sum of the maps, for Fiji",
+      "localizations.csv": "table for Fiji (ThunderSTORM)",
+      "localizations.hdf5": "table for Picasso",
+      "localizations.yaml": "goes with the .hdf5",
+      "localizations.smlm": "table for ShareLoc",
+      "localizations.parquet": "table for programs",
+      "report.html": "to read, in a tab",
+      "report.json": "for programs",
+      "video.mp4": "what came of the camera",
+    } as Record<string, string>,
     filesWait: "The other files are there when the acquisition is finished.",
     keys: "Keyboard",
     figuresTable: "Figures as a table",
@@ -390,6 +420,10 @@ const english = {
     stillComes: "One of them still grows; the numbers follow.",
     otherRecording:
       "As far as the server knows, these are two recordings. Images can be compared; what is found in both means little.",
+    inFrames: (frames: string): string => `frames ${frames}`,
+    inRegion: (region: string): string => `the region ${region}`,
+    partOnly: (parts: readonly string[]): string =>
+      `Compared in ${parts.join(" and ")}, which both have; the images show all of each.`,
     newestOnly: (have: string, all: string, which: string): string =>
       `${which} shows the newest ${have} of ${all} localizations; the numbers count all.`,
     differentPixels: "Their camera pixels differ in size, so that the images do not lie over each other.",
@@ -409,6 +443,9 @@ const english = {
   capture: {
     film: "Film",
     stop: "Stop",
+    leaveHeading: "Stop filming?",
+    leaveQuestion: "The film ends when you leave this page. What has come until now is localized, and its image stays.",
+    leave: "Stop and leave",
     filmAgain: "Film on",
     newFilm: "New film",
     finder: "What the camera sees; drag to move the active square, tap to look closer",

@@ -1,4 +1,5 @@
 /** The place where one films: frame it, hold it still, press one button, and watch the image grow. */
+import { confirmed } from "../app/dialog";
 import { element, say } from "../app/dom";
 import { messageOf } from "../app/errors";
 import { notice } from "../app/notice";
@@ -12,6 +13,7 @@ import { sleep } from "../app/backoff";
 import { keepScreenOn } from "./awake";
 import "./capture.css";
 import { type Capture, Filming } from "./filming";
+import { type Leaving, askBeforeLeaving } from "./leaving";
 import { Reach, waysTo } from "./link";
 import { driftsOf } from "./locks_view";
 import { type ResultView, resultView } from "./result_view";
@@ -34,6 +36,7 @@ class FilmPlace {
   readonly #bench: Workbench;
   readonly #filming: Filming;
   readonly #run: RunView;
+  readonly #leaving: Leaving;
   readonly #tabs: Tabs = tabs();
   /** Of all but the camera. */
   readonly #problem = notice();
@@ -49,6 +52,7 @@ class FilmPlace {
   #acquisition: Acquisition | null = null;
   #awake: AbortController | null = null;
   #exposureWarning: string | null = null;
+  #running: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly root: HTMLElement,
@@ -68,6 +72,7 @@ class FilmPlace {
       () => this.#bench.desk.cropping,
       signal,
     );
+    this.#leaving = askBeforeLeaving(root, { isBusy: () => this.#isFilming, end: () => this.#endFilm() }, signal);
   }
 
   begin(): void {
@@ -153,7 +158,21 @@ class FilmPlace {
       return;
     }
     this.#bench.desk.cropping?.pace(null);
-    await this.#filming.start();
+    this.#running = this.#filming.start();
+    await this.#running;
+  }
+
+  get #isFilming(): boolean {
+    const { state } = this.#filming.capture;
+    return state === "filming" || state === "away";
+  }
+
+  /** Whether it was meant, and has ended well. */
+  async #endFilm(): Promise<boolean> {
+    if (!(await confirmed(words.leaveHeading, words.leaveQuestion, words.leave))) return false;
+    this.#filming.stop();
+    await this.#running;
+    return this.#filming.capture.state === "idle";
   }
 
   async #create(): Promise<void> {
@@ -216,6 +235,7 @@ class FilmPlace {
       keepScreenOn(AbortSignal.any([this.#awake.signal, this.signal]));
     }
     if (capture.state !== "filming") return;
+    this.#leaving.hold();
     if (capture.gap === null) this.#tabs.open("image");
     else this.#shown?.connectAnew();
   }

@@ -105,6 +105,38 @@ test("several losses add up, and each is told with the session that it followed"
   await done;
 });
 
+test("frames count as sent over all sessions, and the last ones of the last session too", async () => {
+  const { made, sessions, world } = filming();
+  const done = made.start();
+  await settled();
+  sessions[0]!.framesSent = 135;
+  expect(await made.framesSent()).toBe(135);
+  world.reachable = [false, true];
+  sessions[0]!.lose("silent");
+  await settled();
+  expect(await made.framesSent()).toBe(135);
+  sessions[1]!.framesSent = 126;
+  expect(await made.framesSent()).toBe(261);
+  made.stop();
+  sessions[1]!.framesSent = 130; // until the gateway has heard of it
+  await done;
+  expect(await made.framesSent()).toBe(265);
+});
+
+test("frames of a session that was lost count as sent, also if it was never come back from", async () => {
+  const untilStopped = (_: number, signal: AbortSignal) =>
+    new Promise<void>((_resolve, reject) => signal.addEventListener("abort", () => reject(signal.reason as Error)));
+  const { made, sessions } = filming([], { isReachable: async () => false, sleep: untilStopped });
+  const done = made.start();
+  await settled();
+  sessions[0]!.framesSent = 40;
+  sessions[0]!.lose("silent");
+  await settled();
+  made.stop();
+  await done;
+  expect(made.totals.framesSent).toBe(40);
+});
+
 test("a gap goes on growing while the server answers but refuses", async () => {
   const { made, sessions, gaps, world } = filming();
   const done = made.start();
@@ -177,6 +209,16 @@ test("leaving the page ends the session, and the acquisition can be gone on with
   made.leave();
   await done;
   expect([sessions[0]!.isStopped, world.finished]).toEqual([true, 0]);
+});
+
+test("leaving the page after the press that ends the film does not leave the acquisition unfinished", async () => {
+  const { made, world } = filming();
+  const done = made.start();
+  await settled();
+  made.stop();
+  made.leave();
+  await done;
+  expect(world.finished).toBe(1);
 });
 
 test("a second press while filming starts nothing", async () => {

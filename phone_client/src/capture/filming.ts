@@ -62,6 +62,7 @@ export class Filming {
   #capture: Capture = { state: "idle" };
   #stop: AbortController | null = null;
   #hasFilmed = false; // an acquisition without a frame is not finished: another device may film it
+  #running: Session | null = null;
   #totals: Totals = { framesSent: 0, framesMissed: 0, awayMs: 0, losses: 0 };
 
   constructor(
@@ -75,6 +76,14 @@ export class Filming {
 
   get totals(): Totals {
     return this.#totals;
+  }
+
+  /** In all sessions, also in the one that runs. */
+  async framesSent(): Promise<number> {
+    const running = this.#running;
+    const sent = (await running?.stats())?.framesSent ?? 0;
+    // It may have ended meanwhile, and is among the totals then.
+    return this.#totals.framesSent + (running === this.#running ? sent : 0);
   }
 
   /** Films until `stop`, or until something fails that trying again does not mend. Does nothing while filming. */
@@ -103,8 +112,9 @@ export class Filming {
     this.#stop.abort();
   }
 
-  /** Ends the session alone, as when the page is left: the acquisition can be gone on with. */
+  /** Ends the session alone, as when the page is left: the acquisition can be gone on with. Who has stopped stays stopped. */
   leave(): void {
+    if (this.#stop?.signal.aborted) return;
     this.#hasFilmed = false;
     this.stop();
   }
@@ -140,21 +150,30 @@ export class Filming {
   /** One session, to its end; null when it was stopped. */
   async #film(session: Session, gap: LinkGap | null, stop: AbortSignal): Promise<Away | null> {
     this.#hasFilmed = true;
+    this.#running = session;
     this.#become({ state: "filming", session, gap });
     const ending = await Promise.race([aborted(stop).then(() => "stopped" as const), session.lost]);
     if (ending === "stopped") {
-      await session.stop().finally(async () => this.#countSent((await session.stats())?.framesSent ?? 0));
+      await session.stop().finally(() => this.#countSent(session));
       return null;
     }
     const away = {
       cause: ending,
       sinceMs: this.parts.nowMs(),
       session,
-      framesSent: (await session.stats())?.framesSent ?? 0,
+      framesSent: await this.#countSent(session),
       framesBefore: this.parts.framesSoFar(),
     };
     session.abandon();
     return away;
+  }
+
+  /** Of a session that ends, for good. */
+  async #countSent(session: Session): Promise<number> {
+    const frames = (await session.stats())?.framesSent ?? 0;
+    this.#running = null;
+    this.#totals = { ...this.#totals, framesSent: this.#totals.framesSent + frames };
+    return frames;
   }
 
   /** Waits for the link, and continues the acquisition; null when it was stopped meanwhile. */
@@ -190,17 +209,12 @@ export class Filming {
   }
 
   #count(gap: LinkGap): void {
-    this.#countSent(gap.frames_sent);
     this.#totals = {
       ...this.#totals,
       framesMissed: this.#totals.framesMissed + gap.frames_missed,
       awayMs: this.#totals.awayMs + 1000 * gap.away_s,
       losses: this.#totals.losses + 1,
     };
-  }
-
-  #countSent(frames: number): void {
-    this.#totals = { ...this.#totals, framesSent: this.#totals.framesSent + frames };
   }
 
   async #sleep(ms: number, stop: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import { element, say } from "../app/dom";
 import { unreachable } from "../app/errors";
 import { NOT_YET, texts } from "../app/texts";
 import type { Acquisition } from "../generated/models";
-import { count } from "../viewer/figures";
+import { count, unknownFor } from "../viewer/figures";
 import { backlogOf, framesWaiting } from "./backlog";
 import type { Cropping } from "./cropping";
 import type { Capture, Filming } from "./filming";
@@ -25,6 +25,8 @@ export interface RunView {
 /** What is known at one moment. */
 interface Moment {
   readonly stats: SendStats | null;
+  /** In all sessions; null before the first. */
+  readonly sent: number | null;
   readonly rates: SendRates | null;
   readonly acquisition: Acquisition | null;
   readonly battery: number | null;
@@ -50,7 +52,7 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
   const list = element("dl", { class: "run-figures" });
   const root = element("section", { class: "run", "aria-label": words.figures, hidden: true }, minds, list);
   const head = element("div", { class: "run-head" }, clock, status);
-  let moment: Moment = { stats: null, rates: null, acquisition: null, battery: null, leftOut: 0 };
+  let moment: Moment = { stats: null, sent: null, rates: null, acquisition: null, battery: null, leftOut: 0 };
   let warnings: readonly string[] = [];
   let begunAtMs: number | null = null;
   let session: Session | null = null;
@@ -63,7 +65,8 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
     say(status, statusOf(capture, filming(), nowMs, nowMs - backAtMs < BACK_SHOWN_MS, cropping()));
     say(clock, begunAtMs === null ? "" : clockOf(nowMs - begunAtMs));
     showList(minds, [...mindsOf(capture, moment), ...warnings]);
-    showFigures(list, figuresOf(moment, filming(), cropping()));
+    const unknown = moment.acquisition === null ? NOT_YET : unknownFor(moment.acquisition);
+    showFigures(list, figuresOf(moment, filming(), cropping()), unknown);
   };
   const tick = async () => {
     const { capture } = filming();
@@ -75,6 +78,7 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
       const leftOut = stats === null ? 0 : Math.max(0, passed - passedBefore - stats.framesEncoded - IN_FLIGHT);
       moment = { ...moment, stats, leftOut, rates: isSameSession ? ratesOf(before, stats) : null };
     }
+    if (session !== null) moment = { ...moment, sent: await filming().framesSent() };
     refresh();
   };
   const timer = setInterval(() => void tick(), STATS_EVERY_MS);
@@ -91,6 +95,7 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
         if (capture.gap !== null) backAtMs = performance.now();
       } else if (capture.state === "idle" || capture.state === "failed") {
         begunAtMs = null;
+        void tick(); // what the last session sent to its very end
       }
       root.hidden = begunAtMs === null && moment.acquisition === null;
       head.dataset["capture"] = capture.state;
@@ -154,7 +159,7 @@ function mindsOf(capture: Capture, { stats, rates, acquisition }: Moment): strin
 }
 
 function figuresOf(
-  { stats, rates, acquisition, battery, leftOut }: Moment,
+  { stats, sent, rates, acquisition, battery, leftOut }: Moment,
   filming: Filming,
   cropping: Cropping | null,
 ): Figure[] {
@@ -163,7 +168,7 @@ function figuresOf(
     value == null ? null : text(value);
   return [
     { key: "localizations", label: words.localizations, value: known(acquisition?.localizations, count) },
-    { key: "sent", label: words.sent, value: known(stats?.framesSent, count) },
+    { key: "sent", label: words.sent, value: known(sent, count) },
     { key: "localized", label: words.localized, value: known(acquisition?.frames_processed, count) },
     warning("lost", words.lost, acquisition?.frames_lost),
     warning("damaged", words.damaged, acquisition?.frames_damaged),
@@ -186,14 +191,14 @@ function warning(key: string, label: string, value: number | undefined): Figure 
   return { key, label, value: value === undefined ? null : count(value), warns: (value ?? 0) > 0 };
 }
 
-function showFigures(list: HTMLElement, figures: readonly Figure[]): void {
+function showFigures(list: HTMLElement, figures: readonly Figure[], unknown: string): void {
   for (const { key, label, value, warns } of figures) {
     let entry = list.querySelector<HTMLElement>(`[data-figure="${key}"]`);
     if (entry === null) {
       entry = element("dd", { "data-figure": key });
       list.append(element("div", { class: `run-figure run-${key}` }, element("dt", {}, label), entry));
     }
-    say(entry, value ?? NOT_YET);
+    say(entry, value ?? unknown);
     entry.classList.toggle("unknown", value === null);
     entry.classList.toggle("warns", warns === true);
   }

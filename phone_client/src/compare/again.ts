@@ -44,20 +44,25 @@ interface Dialogs {
 
 function waysFor(page: Page, acquisition: Acquisition, { reprocess, choose }: Dialogs): HTMLElement[] {
   const { session } = page;
-  const { id, state, reprocessed_from: original } = acquisition;
+  const { id, reprocessed_from: original } = acquisition;
   const hasImage = acquisition.localizations > 0;
   const ways: HTMLElement[] = [];
   if (original !== null && hasImage && session.may("watch", original)) {
     const href = fragmentOf({ page: "compare", first: original, second: id });
     ways.push(withIcon("compare", element("a", { class: "button", href }, texts.again.withOriginal)));
   }
-  if (session.may("film", id) && (state === "finished" || state === "failed")) {
+  if (session.may("film", id) && canBeReprocessed(acquisition)) {
     ways.push(withIcon("again", button(texts.again.reprocess, {}, reprocess)));
   }
   if (isOver(acquisition) && hasImage && session.may("watch")) {
     ways.push(withIcon("compare", button(texts.again.withAnother, {}, choose)));
   }
   return ways;
+}
+
+/** Video is kept of what has ended; of what was refused there is none. */
+export function canBeReprocessed({ state, frames_received }: Acquisition): boolean {
+  return state === "finished" || (state === "failed" && frames_received > 0);
 }
 
 function withIcon(name: Parameters<typeof icon>[0], way: HTMLElement): HTMLElement {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { acquisitionWith } from "../app/fakes";
 import type { Acquisition, Comparison, GeneratorSpec, Side } from "../generated/models";
-import { factsOf, isSameRecording, rowsOf, settingsOf, unknownFor } from "./numbers";
+import { unknownFor } from "../viewer/figures";
+import { factsOf, isSameRecording, partOf, rowsOf, settingsOf } from "./numbers";
 
 const SIDE: Side = {
   localizations: 12_000,
@@ -65,7 +66,15 @@ test("what is not known is never a number", () => {
   ]);
   expect(rowsOf(NOTHING, "not yet")[3]).toMatchObject({ first: "850", second: "not yet", ratio: "" });
   expect(unknownFor(acquisitionWith({ state: "finished" }), acquisitionWith({ state: "processing" }))).toBe("not yet");
-  expect(unknownFor(acquisitionWith({ state: "finished" }), acquisitionWith({ state: "failed" }))).toBe("unknown");
+  expect(unknownFor(acquisitionWith({ state: "finished" }), acquisitionWith({ state: "failed" }))).toBe("–");
+});
+
+test("where both do not have the same frames or region, it is told what the numbers are of", () => {
+  expect(partOf({ frames: null, roi: null })).toBeNull();
+  expect(partOf({ frames: "0:100", roi: null })).toContain("frames 0 to 99, which both have");
+  const region = "the region 64\u00a0×\u00a032 at 8,\u00a00";
+  expect(partOf({ frames: null, roi: "8,0,64,32" })).toContain(`in ${region}, which`);
+  expect(partOf({ frames: "5:10", roi: "8,0,64,32" })).toContain(`in frames 5 to 9 and ${region}, which`);
 });
 
 test("settings that differ are marked, those that are the same are not", () => {

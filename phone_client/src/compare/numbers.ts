@@ -1,7 +1,7 @@
 /** What is told of two results in words: figures side by side, what they have in common, and which settings differ. */
-import { NOT_YET, texts } from "../app/texts";
-import type { Acquisition, Comparison, Side } from "../generated/models";
-import { count, isOver, nm } from "../viewer/figures";
+import { texts } from "../app/texts";
+import type { Acquisition, CommonComparison, Comparison, Side } from "../generated/models";
+import { count, nm } from "../viewer/figures";
 import { regionOf } from "./common_field";
 
 const { compare } = texts;
@@ -26,11 +26,6 @@ export interface Setting {
   readonly first: string;
   readonly second: string;
   readonly differs: boolean;
-}
-
-/** What stands where nothing is known: not yet while one of them grows, never after that. */
-export function unknownFor(...acquisitions: readonly Acquisition[]): string {
-  return acquisitions.every(isOver) ? texts.unknown : NOT_YET;
 }
 
 export function rowsOf({ first, second }: Comparison, unknown: string): Row[] {
@@ -70,6 +65,15 @@ export function factsOf(comparison: Comparison, unknown: string): Fact[] {
     fact(compare.offset, offset, ([x, y]) => `${signed(x)}, ${signed(y)} nm`),
     fact(compare.photonRatio, photon_ratio_median, times),
   ];
+}
+
+/** Which part of both was compared, where they do not have the same; null for all of both. */
+export function partOf({ frames, roi }: Pick<CommonComparison, "frames" | "roi">): string | null {
+  const parts = [
+    ...(frames === null ? [] : [compare.inFrames(framesWords(frames))]),
+    ...(roi === null ? [] : [compare.inRegion(regionWords(roi))]),
+  ];
+  return parts.length === 0 ? null : compare.partOnly(parts);
 }
 
 /** Of the settings that tell how a result was made; those that are the same are told, too. */

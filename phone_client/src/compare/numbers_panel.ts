@@ -4,9 +4,9 @@ import { element, field, say } from "../app/dom";
 import { PageError } from "../app/errors";
 import { notice } from "../app/notice";
 import { texts } from "../app/texts";
-import type { Acquisition, Comparison } from "../generated/models";
-import { isOver } from "../viewer/figures";
-import { type Fact, type Row, type Setting, factsOf, isSameRecording, rowsOf, settingsOf, unknownFor } from "./numbers";
+import type { Acquisition, CommonComparison } from "../generated/models";
+import { isOver, unknownFor } from "../viewer/figures";
+import { type Fact, type Row, type Setting, factsOf, isSameRecording, partOf, rowsOf, settingsOf } from "./numbers";
 
 /** The server matches all localizations each time. */
 const EVERY_MS = 5000;
@@ -26,6 +26,7 @@ export function numbersPanel(api: Api, signal: AbortSignal): NumbersPanel {
   const status = element("p", { class: "muted small", role: "status" });
   const problem = notice();
   const warning = element("p", { class: "small other-recording", hidden: true }, compare.otherRecording);
+  const part = element("p", { class: "small compared-part", hidden: true });
   const figures = element("tbody");
   const figuresTable = table([{ seen: compare.measure }, ...SIDES, RATIO], figures);
   figuresTable.classList.add("figures-of-both");
@@ -34,7 +35,7 @@ export function numbersPanel(api: Api, signal: AbortSignal): NumbersPanel {
   const root = element(
     "section",
     { class: "numbers", "aria-label": compare.numbers },
-    block(compare.numbers, problem.root, status, warning, figuresTable),
+    block(compare.numbers, problem.root, status, warning, part, figuresTable),
     block(compare.both, facts, field(compare.tolerance, tolerance, compare.toleranceAdvice)),
     block(compare.settings, table([{ seen: compare.setting }, ...SIDES], settings)),
   );
@@ -48,6 +49,9 @@ export function numbersPanel(api: Api, signal: AbortSignal): NumbersPanel {
     settings.replaceChildren(...settingsOf(...pair, unknown).map(settingRow));
     say(status, statusOf(comparison, pair, error));
     if (comparison === null) return;
+    const compared = partOf(comparison);
+    part.hidden = compared === null;
+    say(part, compared ?? "");
     figures.replaceChildren(...rowsOf(comparison, unknown).map(figureRow));
     facts.replaceChildren(...factsOf(comparison, unknown).map(factRow));
   };
@@ -76,7 +80,7 @@ const SIDES: readonly Head[] = [
 const RATIO: Head = { seen: "2 : 1", heard: compare.ratio };
 
 interface Answer {
-  readonly comparison: Comparison | null;
+  readonly comparison: CommonComparison | null;
   readonly error: unknown;
 }
 
@@ -130,7 +134,7 @@ function keyOf({ pair, toleranceNm }: Wanted): string {
   return JSON.stringify([toleranceNm, ...pair.map(({ state, localizations }) => [state, localizations])]);
 }
 
-function statusOf(comparison: Comparison | null, pair: readonly Acquisition[], error: unknown): string {
+function statusOf(comparison: CommonComparison | null, pair: readonly Acquisition[], error: unknown): string {
   if (error !== null) return "";
   if (pair.some((each) => isOver(each) && each.roi === null)) return compare.noNumbers;
   if (!pair.every(isOver)) return compare.stillComes;

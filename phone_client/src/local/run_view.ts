@@ -4,6 +4,7 @@ import { unreachable } from "../app/errors";
 import { fileName, saveAs } from "../app/files";
 import { texts } from "../app/texts";
 import type { BinaryMessage, Rows } from "../live/messages";
+import { count } from "../viewer/figures";
 import { type ImagePanel, imagePanel } from "../viewer/image_panel";
 import { MAX_ROWS } from "../viewer/table";
 import type { Region } from "./luma";
@@ -89,8 +90,8 @@ export class RunView {
 
   #figures({ frames, localizations, framesPerS }: LocalProgress): void {
     say(this.#rate, framesPerS === null ? texts.notYet : framesPerS.toFixed(framesPerS < 10 ? 1 : 0));
-    say(this.#frames, frames.toLocaleString());
-    say(this.#localizations, localizations.toLocaleString());
+    say(this.#frames, count(frames));
+    say(this.#localizations, count(localizations));
   }
 
   #saveTable(): void {
@@ -101,7 +102,7 @@ export class RunView {
 
 /** The table is kept in this device's memory, which is bounded. */
 function endedWords(localizations: number): string {
-  if (localizations >= MAX_ROWS) return texts.onDevice.full(MAX_ROWS.toLocaleString());
+  if (localizations >= MAX_ROWS) return texts.onDevice.full(count(MAX_ROWS));
   return localizations > 0 ? texts.onDevice.ended : texts.onDevice.nothing;
 }
 

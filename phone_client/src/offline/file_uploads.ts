@@ -1,5 +1,5 @@
 /** Uploading recordings that lie in files: one acquisition each, resumable as long as this page is open. */
-import { element, field } from "../app/dom";
+import { button, element, field } from "../app/dom";
 import type { Page } from "../app/page";
 import { texts } from "../app/texts";
 import { UploadControl } from "./upload_control";
@@ -42,8 +42,13 @@ function entry(file: File, pixelSizeNm: number, page: Page, leaving: AbortSignal
     file: async () => file,
     note: async () => undefined,
   };
-  const control = new UploadControl(subject, page, leaving);
-  const actions = element("div", { class: "actions" }, control.action);
+  const remove = button(texts.kept.remove, { "aria-label": texts.kept.removeNamed(file.name) }, () => {
+    root.remove();
+    return control.discard();
+  });
+  const control = new UploadControl(subject, page, leaving, (isSending) => (remove.hidden = isSending));
+  const actions = element("div", { class: "actions" }, control.action, remove);
+  const root = element("li", { class: "upload" }, element("h3", {}, file.name), control.root, actions);
   void control.start();
-  return element("li", { class: "upload" }, element("h3", {}, file.name), control.root, actions);
+  return root;
 }

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { PageError } from "../app/errors";
 import { acquisitionWith } from "../app/fakes";
 import type { Acquisition } from "../generated/models";
-import { type UploadEvents, deliver, mayPass } from "./upload";
+import { type UploadEvents, deliver, failureOf, mayPass } from "./upload";
 
 const problemOf = (kind: string) => JSON.stringify({ type: `urn:cellstorm:problem:${kind}`, detail: "why" });
 
@@ -18,6 +18,17 @@ test.each([
   [413, problemOf("too-large"), false],
 ])("after an answer of %s with %s it is tried again: %s", (status, body, isTried) => {
   expect(mayPass(status, body)).toBe(isTried);
+});
+
+test.each([
+  [422, "unusable"],
+  [413, "unusable"],
+  [404, "not_found"],
+  [409, "wrong_state"],
+  [401, "refused"],
+  [507, "refused"],
+])("an upload that ends with %s is %s", (status, reason) => {
+  expect(failureOf(status)).toBe(reason);
 });
 
 const NOTHING: UploadEvents = { located: () => undefined, progress: () => undefined, waiting: () => undefined };
@@ -56,7 +67,7 @@ test.each<[string, Partial<Acquisition>, string | null]>([
 });
 
 test("what the file itself is refused for stays a refusal, whatever the acquisition has", async () => {
-  const failure = new PageError("refused", "this is no video");
+  const failure = new PageError("unusable", "this is no video");
   await expect(delivery(failure, { state: "finished", video_from: "file" })).rejects.toBe(failure);
 });
 

@@ -32,7 +32,7 @@ export interface DeliveryParts {
 const ENDPOINT = "/api/v1/uploads";
 const PIECE_BYTES = 8 * 2 ** 20; // what a cut costs at most
 const RETRY_MS = [500, 1000, 2000, 4000, 8000, 15_000, 30_000, 60_000];
-const [CONFLICT, LOCKED] = [409, 423];
+const [CONFLICT, TOO_LARGE, UNPROCESSABLE, LOCKED] = [409, 413, 422, 423];
 const WRONG_STATE = "urn:cellstorm:problem:wrong-state";
 
 /**
@@ -119,11 +119,13 @@ export function mayPass(status: number | null, body: string): boolean {
 function asPageError(error: Error | DetailedError): PageError {
   const status = statusOf(error);
   if (status === null) return new PageError("unreachable", texts.problems.uploadUnreachable, { cause: error });
-  return new PageError(reasonOf(status), problemOf(bodyOf(error)).detail ?? texts.problems.answered(status));
+  return new PageError(failureOf(status), problemOf(bodyOf(error)).detail ?? texts.problems.answered(status));
 }
 
-function reasonOf(status: number): FailureReason {
+/** Why an upload ends with such an answer. */
+export function failureOf(status: number): FailureReason {
   if (status === 404) return "not_found";
+  if (status === UNPROCESSABLE || status === TOO_LARGE) return "unusable";
   return status === CONFLICT ? "wrong_state" : "refused";
 }
 

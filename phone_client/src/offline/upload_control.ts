@@ -39,11 +39,14 @@ export class UploadControl {
   readonly #problem = notice();
   #upload: UploadState;
   #sending: AbortController | null = null;
+  /** The server does not take such a file; another attempt would end the same way. */
+  #isUnusable = false;
 
   constructor(
     private readonly subject: UploadSubject,
     private readonly page: Page,
     leaving: AbortSignal,
+    private readonly onOffer: (isSending: boolean) => void = () => undefined,
   ) {
     this.#upload = subject.upload;
     this.#bar.setAttribute("aria-label", `${texts.kept.upload}: ${subject.name}`);
@@ -59,6 +62,12 @@ export class UploadControl {
   /** What was sent stays with the server. */
   pause(): void {
     this.#sending?.abort();
+  }
+
+  /** Nothing of it stays with the server, unless all of it has arrived. */
+  async discard(): Promise<void> {
+    this.pause();
+    if (this.#upload.state === "begun") await this.#withdraw(this.#upload.acquisitionId);
   }
 
   /** To its end, or until it is paused; does nothing while it goes on. */
@@ -115,10 +124,23 @@ export class UploadControl {
 
   async #fail(error: unknown): Promise<void> {
     if (!(error instanceof PageError)) throw error;
+    this.#isUnusable = error.reason === "unusable";
+    // It waits for this file alone, and would do so for ever.
+    if (this.#isUnusable && this.#upload.state === "begun") await this.#withdraw(this.#upload.acquisitionId);
     // Its acquisition was deleted meanwhile: the next attempt makes another one.
     if (error.reason === "not_found") await this.#note({ state: "none" });
     say(this.#status, "");
     this.#problem.show(error.reason === "not_found" ? texts.kept.acquisitionGone : error);
+  }
+
+  async #withdraw(acquisitionId: string): Promise<void> {
+    try {
+      await this.page.api.delete(acquisitionId);
+    } catch (error) {
+      if (!(error instanceof PageError)) throw error;
+      console.debug(error.message); // it is still in the list of acquisitions, where it can be deleted
+    }
+    await this.#note({ state: "none" });
   }
 
   async #note(upload: UploadState): Promise<void> {
@@ -128,13 +150,17 @@ export class UploadControl {
 
   #offer(): void {
     this.#bar.hidden = this.#sending === null;
-    this.action.replaceChildren(this.#next());
+    const next = this.#next();
+    this.action.replaceChildren(...(next === null ? [] : [next]));
+    this.action.hidden = next === null;
     if (this.#sending === null && this.#upload.state !== "done") say(this.#status, "");
     if (this.#upload.state === "done") say(this.#status, texts.kept.uploaded);
+    this.onOffer(this.#sending !== null);
   }
 
-  #next(): HTMLElement {
+  #next(): HTMLElement | null {
     if (this.#sending !== null) return button(texts.kept.pause, {}, () => this.pause());
+    if (this.#isUnusable) return null;
     const { state } = this.#upload;
     switch (state) {
       case "done": {

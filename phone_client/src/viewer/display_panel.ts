@@ -4,6 +4,7 @@ import { texts } from "../app/texts";
 import { PHOTONS, PRECISION_NM, STEPS, type Span, rangeLabel, rangeOf } from "./bounds";
 import { COLORMAP_NAMES, type Colormap, type Look } from "./contrast";
 import { GAMMAS, PERCENTILES } from "./preferences";
+import { count } from "./figures";
 import type { DrawWith } from "./stage";
 import { EVERYTHING, type Range } from "./table";
 
@@ -20,6 +21,8 @@ export interface DisplayPanel {
   invert(): void;
   /** How many frames there are to choose from. */
   setFrames(endFrame: number): void;
+  /** How many localizations pass; null where all do. */
+  setPassing(passing: { shown: number; all: number } | null): void;
 }
 
 export interface DisplayActions {
@@ -35,7 +38,8 @@ export function displayPanel(start: { look: Look; drawWith: DrawWith }, actions:
   const filters = filterControls(actions);
   const root = element("section", { class: "display", "aria-label": viewer.display }, look.root, filters.root);
   root.append(drawChoice(start.drawWith, actions));
-  return { root, nextColormap: look.nextColormap, invert: look.invert, setFrames: filters.setFrames };
+  const { setFrames, setPassing } = filters;
+  return { root, nextColormap: look.nextColormap, invert: look.invert, setFrames, setPassing };
 }
 
 export function lookControls(start: Look, actions: Pick<DisplayActions, "look">) {
@@ -95,15 +99,23 @@ function filterControls(actions: DisplayActions) {
   };
   first.addEventListener("input", tell);
   const frames = row("first-frame", `${viewer.frames}, ${viewer.from}`, shown, first);
-  const reset = button(viewer.resetFilters, { class: "quiet" }, () => {
+  const reset = button(viewer.resetFilters, {}, () => {
     photons.reset();
     precision.reset();
     first.value = "0";
     tell();
   });
   const legend = element("legend", {}, viewer.filters);
-  const root = element("fieldset", {}, legend, photons.root, precision.root, frames, reset);
-  return { root, setFrames: (endFrame: number) => first.setAttribute("max", String(Math.max(1, endFrame - 1))) };
+  const passes = element("p", { class: "small passing", role: "status", hidden: true });
+  const root = element("fieldset", {}, legend, photons.root, precision.root, frames, passes, reset);
+  return {
+    root,
+    setFrames: (endFrame: number) => first.setAttribute("max", String(Math.max(1, endFrame - 1))),
+    setPassing: (passing: { shown: number; all: number } | null) => {
+      passes.hidden = passing === null;
+      say(passes, passing === null ? "" : viewer.passing(count(passing.shown), count(passing.all)));
+    },
+  };
 }
 
 function rangeSliders(id: string, label: string, span: Span, on: (range: Range) => void) {

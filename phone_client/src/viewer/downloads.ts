@@ -41,8 +41,8 @@ export function downloads(id: string, api: Api, savePicture: () => Promise<void>
 async function fill(list: HTMLElement, id: string, api: Api, isFinished: boolean): Promise<void> {
   const { viewer } = texts;
   try {
-    const entries = (await api.files(id)).map((file) => link(file.url, file.name, file.name, detailOf(file)));
-    if (isFinished) entries.unshift(link(api.archiveUrl(id), "", viewer.everything, ""));
+    const entries = (await api.files(id)).map(fileLink);
+    if (isFinished) entries.unshift(link({ href: api.archiveUrl(id), download: "" }, viewer.everything));
     else entries.push(element("li", { class: "muted small" }, viewer.filesWait));
     list.replaceChildren(...entries);
   } catch (error) {
@@ -50,12 +50,23 @@ async function fill(list: HTMLElement, id: string, api: Api, isFinished: boolean
   }
 }
 
-function link(href: string, download: string, label: string, detail: string): HTMLElement {
-  const anchor = element("a", { href, download }, label, element("span", { class: "muted small" }, detail));
+/** Of the report a page, in a tab of its own; all others are saved. */
+function fileLink(file: ResultFile): HTMLElement {
+  const { name, url: href } = file;
+  const isPage = file.media_type === "text/html";
+  const way = isPage ? { href, target: "_blank", rel: "noopener" } : { href, download: name };
+  return link(way, name, texts.viewer.fileUses[name], sizeOf(file));
+}
+
+function link(way: Record<string, string>, label: string, use = "", size = ""): HTMLElement {
+  const anchor = element("a", way, element("span", {}, label));
+  if (use !== "") anchor.append(element("span", { class: "muted small" }, use));
+  if (size !== "") anchor.append(element("span", { class: "muted small size" }, size));
   return element("li", {}, anchor);
 }
 
-function detailOf({ bytes }: ResultFile): string {
+/** Nothing of what is made when it is fetched. */
+function sizeOf({ bytes }: ResultFile): string {
   if (bytes === null) return "";
   if (bytes < KB) return `${bytes} B`;
   return bytes < KB ** 2 ? `${count(bytes / KB)} kB` : `${(bytes / KB ** 2).toFixed(1)} MB`;

@@ -17,6 +17,13 @@ test("what is not known is not yet there, and never a number", () => {
   }
 });
 
+test("what is not known of what is over will never be known", () => {
+  for (const state of ["finished", "failed", "cancelled"] as const) {
+    const figures = figuresOf({ state });
+    for (const key of ["photons", "drift", "resolution", "density"]) expect(figures[key]!.value).toBe("–");
+  }
+});
+
 test("rows give figures and their course", () => {
   const told = { state: "receiving", roi: "0,0,8,6", lag_s: 0.44, localizations: 16, frames_processed: 12 } as const;
   const figures = figuresOf(told, [examples.snapshot, examples.delta]);

@@ -1,4 +1,4 @@
-/** An acquisition's figures as people read them. What is not known is "not yet", never a number. */
+/** An acquisition's figures as people read them. What is not known is "not yet" or, in the end, a dash; never a number. */
 import { NOT_YET, texts } from "../app/texts";
 import type { Acquisition } from "../generated/models";
 import type { BinaryMessage } from "../live/messages";
@@ -44,6 +44,7 @@ export class LiveFigures {
     const acquisition = this.#acquisition;
     if (acquisition === null) return [];
     const { names } = texts.viewer;
+    const known = knownOf(unknownFor(acquisition));
     const frames = this.#frames;
     const perFrame = frames.localizationsPerFrame(missingFrom(acquisition));
     const { localizations, frames_processed: processedFrames } = acquisition;
@@ -88,6 +89,7 @@ export class LiveFigures {
   #pace(acquisition: Acquisition): Figure[] {
     if (isOver(acquisition)) return [];
     const { names } = texts.viewer;
+    const known = knownOf(NOT_YET);
     const { lag_s, fps } = acquisition;
     return [
       { key: "lag", label: names.lag, value: known(lag_s, (s) => `${s.toFixed(1)} s`), plot: this.#lag.plot },
@@ -107,8 +109,14 @@ export function count(value: number): string {
     .replace(/\B(?=(\d{3})+$)/g, "\u2009");
 }
 
-export function known<Value>(value: Value | null, format: (value: Value) => string): string {
-  return value === null ? NOT_YET : format(value);
+/** What stands where nothing is known: not yet while one of them grows, never after that. */
+export function unknownFor(...acquisitions: readonly Acquisition[]): string {
+  return acquisitions.every(isOver) ? texts.unknown : NOT_YET;
+}
+
+function knownOf(unknown: string) {
+  return <Value>(value: Value | null, format: (value: Value) => string): string =>
+    value === null ? unknown : format(value);
 }
 
 /** Three significant digits. */

@@ -57,7 +57,7 @@ function showFigure(cards: Map<string, Card>, list: HTMLElement, figure: Figure)
   const card = cards.get(figure.key) ?? addCard(list, figure);
   cards.set(figure.key, card);
   say(card.value, figure.value);
-  card.value.classList.toggle("unknown", figure.value === NOT_YET);
+  card.value.classList.toggle("unknown", figure.value === NOT_YET || figure.value === texts.unknown);
   card.root.classList.toggle("warns", figure.warns === true);
   card.line.show(figure.plot ?? []);
 }

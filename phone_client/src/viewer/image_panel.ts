@@ -1,9 +1,10 @@
 /** The growing image with what belongs on it: scale bar, zoom buttons, and a word while there is nothing to see. */
-import { button, element } from "../app/dom";
+import { button, element, say } from "../app/dom";
 import { icon } from "../app/icons";
 import { texts } from "../app/texts";
 import type { Acquisition } from "../generated/models";
 import type { BinaryMessage } from "../live/messages";
+import { isOver } from "./figures";
 import { fieldOf } from "./rule";
 import { scaleBar } from "./scalebar";
 import { type DrawWith, Stage } from "./stage";
@@ -28,7 +29,9 @@ export function imagePanel(signal: AbortSignal, drawWith: DrawWith = "auto"): Im
   return {
     root,
     stage,
-    show: ({ roi, settings }) => {
+    show: (acquisition) => {
+      const { roi, settings } = acquisition;
+      if (isOver(acquisition) && acquisition.localizations === 0) say(empty, texts.imageNone);
       if (roi !== null) stage.open(fieldOf(roi, settings.pixel_size_nm));
     },
     handle: (message) => {

@@ -4,7 +4,7 @@ import { element, say } from "../app/dom";
 import { texts } from "../app/texts";
 import { divider } from "./divider";
 import { type FieldPicture, fetched } from "./field_picture";
-import { count } from "./figures";
+import { count, isOver } from "./figures";
 import type { Stage } from "./stage";
 
 const WIDEFIELD_EVERY_MS = 2000;
@@ -65,7 +65,11 @@ export function lastFrameOverlay(stage: Stage, id: string, api: Api, signal: Abo
     const last = await api.lastFrame(id, signal);
     return last && { picture: last.picture, after: () => ((index = last.index), circle()) };
   });
-  return { ...overlay, refresh: () => !root.hidden && circle() };
+  const show: FieldPicture["show"] = (acquisition) => {
+    if (isOver(acquisition) && acquisition.frames_processed === 0) say(label, texts.viewer.frameNone);
+    overlay.show(acquisition);
+  };
+  return { ...overlay, show, refresh: () => !root.hidden && circle() };
 }
 
 function circleAt(x: number, y: number): SVGCircleElement {

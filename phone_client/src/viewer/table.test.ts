@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rowsAt } from "./fakes";
-import { BLOCK_ROWS, LocalizationTable, MAX_ROWS } from "./table";
+import { BLOCK_ROWS, EVERYTHING, LocalizationTable, MAX_ROWS, NO_FILTER } from "./table";
 
 const FIELD = { widthPx: 64, heightPx: 64, pixelSizeNm: 100 };
 const AREA = { left: 800, top: 1600, right: 2400, bottom: 3200 };
@@ -70,4 +70,23 @@ test("beyond what the page holds the oldest go, and what was drawn is known to b
   expect(table.count).toBeLessThanOrEqual(MAX_ROWS);
   expect(table.leftOut).toBeGreaterThan(0);
   expect(table.generation).toBe(1);
+});
+
+test("what passes the filter is counted as it is drawn", () => {
+  const table = new LocalizationTable();
+  table.append(
+    rowsAt([
+      { frame: 0, photons: 100, precision: 10 },
+      { frame: 1, photons: 500, precision: 20 },
+      { frame: 2, photons: 900, precision: 30 },
+      { frame: 3, photons: 900, precision: NaN },
+    ]),
+  );
+  expect(table.countPassing(NO_FILTER)).toBe(4);
+  expect(table.countPassing({ ...NO_FILTER, photons: { from: 500, to: Infinity } })).toBe(3);
+  expect(table.countPassing({ ...NO_FILTER, precisionNm: { from: -Infinity, to: 20 } })).toBe(3);
+  expect(table.countPassing({ ...NO_FILTER, frames: { from: 1, to: 3 } })).toBe(2);
+  expect(table.countPassing({ frames: { from: 9, to: Infinity }, photons: EVERYTHING, precisionNm: EVERYTHING })).toBe(
+    0,
+  );
 });

@@ -158,6 +158,23 @@ export class LocalizationTable {
     }
   }
 
+  /** How many rows the filter lets through. */
+  countPassing({ frames, photons, precisionNm }: Filter): number {
+    let passing = 0;
+    for (const block of this.blocks) {
+      if (block.isOutside(frames)) continue;
+      for (let row = 0; row < block.count; row++) {
+        const frame = block.frame[row]!;
+        if (frame < frames.from || frame >= frames.to) continue;
+        // As painters have it: what is not a number is beyond no bound.
+        if (block.precision_nm[row]! < precisionNm.from || block.precision_nm[row]! > precisionNm.to) continue;
+        if (block.photons[row]! < photons.from || block.photons[row]! > photons.to) continue;
+        passing++;
+      }
+    }
+    return passing;
+  }
+
   /** A quarter at once, since each time the image has to be drawn anew. */
   #dropOldest(): void {
     const dropped = this.blocks.splice(0, Math.ceil(this.blocks.length / 4)).reduce((sum, { count }) => sum + count, 0);

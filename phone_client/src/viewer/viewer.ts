@@ -31,6 +31,8 @@ import "./viewer.css";
 
 const { viewer } = texts;
 const AGES_EVERY_MS = 1000;
+/** All rows are looked at each time, while somebody moves a slider. */
+const COUNT_AFTER_MS = 200;
 const MODES = ["image", "split", "lastFrame"] as const;
 type Mode = (typeof MODES)[number];
 type Link = "connecting" | "open" | "lost" | "ended";
@@ -62,6 +64,7 @@ class ViewerPlace {
   #endFrame = Infinity;
   #acquisition: Acquisition | null = null;
   #toldAtMs = 0;
+  #isCountDue = false;
   #link: Link = "connecting";
 
   constructor(
@@ -216,6 +219,7 @@ class ViewerPlace {
     this.#time.setFrames(message.endFrame);
     this.#display.setFrames(message.endFrame);
     this.#overlays.lastFrame?.refresh();
+    this.#countSoon();
     const table = this.#image.stage.scene?.table;
     if (table === undefined) return;
     const [have, all] = [count(table.count), count(message.totalRows)];
@@ -273,6 +277,25 @@ class ViewerPlace {
   #filter(): void {
     const { photons, precisionNm, fromFrame } = this.#selection;
     this.#image.stage.filter = { photons, precisionNm, frames: { from: fromFrame, to: this.#endFrame } };
+    this.#countSoon();
+  }
+
+  #countSoon(): void {
+    if (this.#isCountDue) return;
+    this.#isCountDue = true;
+    setTimeout(() => {
+      this.#isCountDue = false;
+      if (!this.signal.aborted) this.#count();
+    }, COUNT_AFTER_MS);
+  }
+
+  /** Where the filter holds back some. */
+  #count(): void {
+    const { scene, filter } = this.#image.stage;
+    if (scene === null) return;
+    const { table } = scene;
+    const shown = table.countPassing(filter);
+    this.#display.setPassing(shown === table.count ? null : { shown, all: table.count });
   }
 
   #modeSwitch(): HTMLElement {

@@ -6,7 +6,7 @@ import pytest
 
 from cellstorm.batches import MAX_BATCH
 from cellstorm.errors import InvalidVideo
-from cellstorm_cli.submit import find_recordings, result_folders
+from cellstorm_cli.submit import batch_name, find_recordings, result_folders
 
 
 @pytest.fixture
@@ -32,6 +32,11 @@ def test_each_recording_is_taken_once_and_a_file_that_is_named_whatever_its_name
 def test_a_file_with_brackets_in_its_name_is_itself(plate: Path) -> None:
     (plate / "d[1].mp4").touch()
     assert find_recordings([str(plate / "d[1].mp4")]) == [plate / "d[1].mp4"]
+
+
+def test_many_recordings_are_not_called_by_the_first_alone() -> None:
+    assert batch_name([Path("plate/a1.mp4")]) == "a1"
+    assert batch_name([Path("plate/a1.mp4"), Path("plate/a2.mp4"), Path("plate/a3.tif")]) == "a1 and 2 more"
 
 
 def test_a_folder_of_frames_is_one_recording_if_that_is_said(plate: Path, monkeypatch: pytest.MonkeyPatch) -> None:
