@@ -219,7 +219,8 @@ def test_new_images_hang_themselves_on_the_wall_and_open_on_a_press(
     expect(tile.locator("img")).to_be_visible()
     wait_for_state(page_service, acquisition_id, "finished")
     expect(tile).to_contain_text("Finished")
-    assert tile.locator("img").evaluate("image => image.naturalWidth") > 100
+    image = tile.locator("img").element_handle()
+    page.wait_for_function("image => image.naturalWidth > 100", arg=image)
     tile.click()
     page.wait_for_url(re.compile(f"#/view/{acquisition_id}"))
     assert complaints.texts == []
