@@ -28,6 +28,7 @@ export async function pictureOf(stage: Stage): Promise<Blob | null> {
 export function drawImages(context: CanvasRenderingContext2D, { view, scene, pixelRatio: ratio }: Stage): void {
   if (view === null || scene === null) return;
   for (const { grid, canvas: image } of scene.paintings) {
+    if (image.width === 0 || image.height === 0) continue; // released, or nothing of the field is seen: Firefox throws
     const [x, y] = toScreen(view, grid.left * grid.pixelNm, grid.top * grid.pixelNm);
     const scale = (grid.pixelNm / view.nmPerPx) * ratio;
     const isExact = Math.abs(scale - 1) < 1e-6;
