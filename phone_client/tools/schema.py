@@ -29,7 +29,7 @@ from cellstorm.acquisitions import (
     CreatedAcquisition,
 )
 from cellstorm.analysis.exposure import ExposureDrift
-from cellstorm.batches import Batch
+from cellstorm.batches import Batch, BatchDetail
 from cellstorm.camera import DEFAULT_CAMERA, PRESETS
 from cellstorm.camera_report import CameraReport
 from cellstorm.chunks import FILE_CHUNK_BYTES, FILE_CHUNK_FRAMES, MAX_CHUNK_FRAMES, MIN_CHUNK_FRAMES
@@ -54,6 +54,7 @@ _MODELS: Final[tuple[tuple[type[BaseModel], JsonSchemaMode], ...]] = (
     (CreatedAcquisition, "serialization"),
     (Model, "serialization"),
     (Batch, "serialization"),
+    (BatchDetail, "serialization"),
     (BrowserSession, "serialization"),
     (CodeRequest, "validation"),
     (JoinCode, "serialization"),

@@ -9,15 +9,9 @@ import type {
   Model,
   NewAcquisition,
 } from "../generated/models";
-import type { Batch, CodeRequest, JoinCode, ResultFile } from "../generated/models";
+import type { Batch, BatchDetail, CodeRequest, JoinCode, ResultFile } from "../generated/models";
 import { PageError } from "./errors";
 import { type RequestOptions, request } from "./http";
-
-/** One acquisition of a batch, in short. */
-export type BatchMember = Pick<Acquisition, "id" | "state" | "localizations" | "error"> & { readonly name: string };
-
-/** In the order in which they joined. */
-export type BatchDetail = Batch & { readonly acquisitions: readonly BatchMember[] };
 
 export class Api {
   constructor(

@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 0e1f1cb5f542cd3a9066f6e05c28026e737625e93c241df065a30542b7834048); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 da27a139a202e00e5bc54623c507efd529fdb159d79b240d28256eaa0915c068); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -22,6 +22,8 @@ export interface Models {
   NewAcquisition?: NewAcquisition;
   AcquisitionSettings?: AcquisitionSettings;
   Batch?: Batch;
+  BatchDetail?: BatchDetail;
+  BatchMember?: BatchMember;
   BrowserSession?: BrowserSession;
   Camera?: Camera;
   CameraFrames?: CameraFrames;
@@ -372,6 +374,62 @@ export interface Batch {
    * Until all that is expected is processed, files that have not come yet guessed from the others; null until known and while all is paused.
    */
   eta_s: number | null;
+}
+/**
+ * A batch with its acquisitions, in the order in which they joined.
+ */
+export interface BatchDetail {
+  id: string;
+  name: string;
+  settings: AcquisitionSettings;
+  priority: Priority1;
+  created_at: string;
+  /**
+   * How many of its acquisitions are in each state; none is left out.
+   */
+  states: {
+    [k: string]: number;
+  };
+  /**
+   * How many are paused.
+   */
+  paused: number;
+  /**
+   * Each of its acquisitions has finished, failed or was cancelled.
+   */
+  is_over: boolean;
+  /**
+   * Null while not all of its files have come.
+   */
+  frames_expected: number | null;
+  frames_received: number;
+  frames_lost: number;
+  frames_damaged: number;
+  frames_processed: number;
+  localizations: number;
+  /**
+   * Frames processed per second of late.
+   */
+  fps: number | null;
+  /**
+   * Until all that is expected is processed, files that have not come yet guessed from the others; null until known and while all is paused.
+   */
+  eta_s: number | null;
+  acquisitions: BatchMember[];
+}
+/**
+ * One acquisition of a batch, in short.
+ */
+export interface BatchMember {
+  id: string;
+  name: string;
+  state: State;
+  paused: boolean;
+  frames_expected: number | null;
+  frames_processed: number;
+  localizations: number;
+  eta_s: number | null;
+  error: string | null;
 }
 /**
  * What this browser may do.

@@ -1,5 +1,5 @@
 /** One batch: its acquisitions, all its results in one file, and its end. */
-import type { BatchDetail, BatchMember } from "../app/api";
+import type { BatchDetail, BatchMember } from "../generated/models";
 import { confirmed, openDialog } from "../app/dialog";
 import { button, element } from "../app/dom";
 import { PageError } from "../app/errors";
