@@ -26,6 +26,11 @@ CellstormError
 └── RuntimeUnavailable             the hardware or runtime that was asked for is not there
 """
 
+from __future__ import annotations
+
+import re
+from typing import Final
+
 
 class CellstormError(Exception):
     """Base class; its message is one line, safe to show, and says how to mend what is wrong."""
@@ -123,6 +128,20 @@ class RuntimeUnavailable(CellstormError):
     """The hardware or runtime that was asked for is not there."""
 
 
+_PYDANTIC: Final = (
+    (r"^Value error, ", ""),  # a check of our own
+    (r"^Field required$", "is missing"),
+    (r"^Extra inputs are not permitted$", "is not known here; check its spelling"),
+    (r"^Input should be a valid integer.*", "must be a whole number"),
+    (r"^Input should be a valid boolean.*", "must be true or false"),
+    (r"^Input should be a valid (\w+).*", r"must be a \1"),
+    (r"^(Input|String|List|Tuple) should ", "must "),
+)
+"""What pydantic says, and how it is said to people, after the name of what is wrong."""
+
+
 def in_words(message: str) -> str:
-    """What a check of our own says, without the word that pydantic puts before it."""
-    return message.removeprefix("Value error, ")
+    """A check's message without pydantic's own words."""
+    for theirs, ours in _PYDANTIC:
+        message = re.sub(theirs, ours, message)
+    return message

@@ -8,22 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import plistlib
-from base64 import b64encode
-from hashlib import sha256
-from html import escape
 from http import HTTPStatus
-from importlib.resources import files
-from string import Template
 from typing import Final
 from uuid import NAMESPACE_URL, uuid5
 
 from cryptography import x509
 from cryptography.hazmat.primitives import serialization
 from fastapi import APIRouter, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse
 
 from cellstorm.settings import Settings
 from cellstorm_server.certificates import certificate_pem, common_name, fingerprint
+from cellstorm_server.plain_pages import plain_page
 from cellstorm_server.services import Current
 from cellstorm_server.tls import authority_file, read_certificate
 from cellstorm_server.urls import phone_base_url
@@ -52,17 +47,17 @@ async def ca_page(request: Request, services: Current) -> Response:
     authority = await asyncio.to_thread(_authority, services.settings)
     base = phone_base_url(services.settings, request)
     if authority is None:
-        return _html("no_authority.html", base=base)
+        return plain_page("no_authority.html", {"base": base})
     browser = request.headers.get("user-agent", "")
     own = next((system for sign, system in _SYSTEMS.items() if sign in browser), None)
-    return _html(
-        "authority.html",
-        base=base,
-        name=common_name(authority),
-        fingerprint=_in_lines(fingerprint(authority)),
-        ends=authority.not_valid_after_utc.date().isoformat(),
-        **{f"open_{system}": "open" if system == own else "" for system in _SYSTEMS.values()},
-    )
+    values = {
+        "base": base,
+        "name": common_name(authority),
+        "fingerprint": _in_lines(fingerprint(authority)),
+        "ends": authority.not_valid_after_utc.date().isoformat(),
+    }
+    opened = {f"open_{system}": "open" if system == own else "" for system in _SYSTEMS.values()}
+    return plain_page("authority.html", values | opened)
 
 
 @router.get(_CERTIFICATE)
@@ -120,18 +115,6 @@ async def _required(settings: Settings) -> x509.Certificate:
             HTTPStatus.NOT_FOUND, "there is nothing to install: this server has no authority of its own"
         )
     return authority
-
-
-def _html(page: str, **values: str) -> Response:
-    """A page that loads nothing: its one style sheet is within it, and allowed by its hash; so is its (empty) icon."""
-    folder = files("cellstorm_server") / "pages"
-    style = (folder / "pages.css").read_text(encoding="utf-8")
-    known = {key: escape(value) for key, value in values.items()}
-    text = Template((folder / page).read_text(encoding="utf-8")).substitute(known, style=style)
-    allowed = b64encode(sha256(style.encode()).digest()).decode()
-    loads = f"default-src 'none'; style-src 'sha256-{allowed}'; img-src data:"
-    policy = f"{loads}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-    return HTMLResponse(text, headers={"Content-Security-Policy": policy})
 
 
 def _in_lines(text: str) -> str:

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
 
 from fastapi import FastAPI
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cellstorm.settings import Settings
 from cellstorm_server.page_files import PageFiles
+from cellstorm_server.plain_pages import plain_page
 
 _INDEX: Final = "index.html"
-_NOT_BUILT: Final = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>cellSTORM</title>
-<h1>The gateway is running; its page is not built</h1>
-<p>Run <code>make setup</code> in the checkout, then start the gateway again. Its HTTP interface is there all the same:
-<a href="/openapi.json">openapi.json</a>.</p></html>
-"""
 
 _FOR_ALL: Final = {
     "X-Content-Type-Options": "nosniff",
@@ -55,7 +51,7 @@ def mount(app: FastAPI, settings: Settings) -> None:
 
     @app.get("/", include_in_schema=False)
     async def not_built() -> Response:
-        return HTMLResponse(_NOT_BUILT, status_code=503)
+        return plain_page("not_built.html", {}, HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class SafeHeaders:

@@ -7,6 +7,7 @@ time, and is told in a few bytes that they have not changed.
 from __future__ import annotations
 
 import mimetypes
+from http import HTTPStatus
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -16,6 +17,8 @@ from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from cellstorm_server.plain_pages import plain_page
+
 _ASSETS: Final = "assets"
 _COMPRESSED: Final = ".gz"
 _FOR_GOOD: Final = "public, max-age=31536000, immutable"
@@ -23,11 +26,22 @@ _ASK_AGAIN: Final = "no-cache"
 
 
 class PageFiles(StaticFiles):
-    """Serves `NAME.gz`, which the build puts beside a file, to whoever takes it."""
+    """Serves `NAME.gz`, which the build puts beside a file, to whoever takes it; a page of its own where there is no file."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
-        """The file, or what says that it has not changed."""
-        response = await self._compressed(path, scope) or await super().get_response(path, scope)
+        """The file, or what says that it has not changed; to a person who asks for a page that is not there, one that says so.
+
+        Raises
+        ------
+        HTTPException
+            If there is no such file, and a program asks.
+        """
+        try:
+            response = await self._compressed(path, scope) or await super().get_response(path, scope)
+        except HTTPException as error:
+            if error.status_code != HTTPStatus.NOT_FOUND or "text/html" not in Headers(scope=scope).get("accept", ""):
+                raise
+            return plain_page("nothing_here.html", {}, HTTPStatus.NOT_FOUND)
         is_asset = PurePosixPath(path).parts[:1] == (_ASSETS,)
         response.headers["Cache-Control"] = _FOR_GOOD if is_asset else _ASK_AGAIN
         return response

@@ -21,7 +21,7 @@ from cellstorm.localizations import LOCALIZATION, Localizations
 _LINK_SIGMAS: Final = 3.0
 _LINK_NM: Final = (20.0, 250.0)
 MIN_PHOTONS: Final = 1e-3
-"""Least weight of a localization, also of one whose photons are unknown, so that those of an emitter always have a mean."""
+"""Least weight of a localization, also of one whose photons are unknown or infinite, so that those of an emitter always have a mean."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +80,8 @@ def _merged(localizations: Localizations, emitters: int, label: NDArray[np.int32
     np.maximum.at(last, label, frame)
     order = np.argsort(first, kind="stable")
     emitter = np.argsort(order)[label]
-    weight = np.fmax(localizations["photons"].astype(np.float64), MIN_PHOTONS)
+    photons = localizations["photons"].astype(np.float64)
+    weight = np.where(np.isfinite(photons), np.maximum(photons, MIN_PHOTONS), MIN_PHOTONS)
     table = np.zeros(emitters, LOCALIZATION)
 
     def total(values: NDArray[np.floating]) -> NDArray[np.float64]:
@@ -91,7 +92,7 @@ def _merged(localizations: Localizations, emitters: int, label: NDArray[np.int32
     table["frame"] = first[order]
     for name in ("x_nm", "y_nm", "psf_sigma_nm"):
         table[name] = total(weight * localizations[name]) / weights
-    table["photons"] = total(localizations["photons"])
+    table["photons"] = total(photons)
     table["background_photons"] = total(localizations["background_photons"]) / rows
     table["precision_nm"] = np.sqrt(total((weight * localizations["precision_nm"]) ** 2)) / weights
     table["probability"] = np.nan

@@ -92,3 +92,10 @@ def test_where_photons_are_unknown_all_of_an_emitters_localizations_weigh_the_sa
     assert linked.table["y_nm"].tolist() == pytest.approx([8, 0])
     assert linked.table["precision_nm"].tolist() == pytest.approx([10 / np.sqrt(3), 10])
     assert np.isnan(linked.table["photons"]).all()
+
+
+def test_a_localization_of_infinite_photons_leaves_its_emitter_a_place() -> None:
+    linked = link(table_of((0, 5, 7, np.inf), (1, 6, 8, 100)), 20)
+    assert linked.table["x_nm"].tolist() == pytest.approx([6], abs=1e-3)
+    assert linked.table["y_nm"].tolist() == pytest.approx([8], abs=1e-3)
+    assert np.isfinite(linked.table["precision_nm"]).all()

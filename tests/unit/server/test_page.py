@@ -74,6 +74,16 @@ def test_files_beside_the_page_are_out_of_reach(tmp_path: Path) -> None:
         assert get(Settings.load(page=tmp_path / "page"), path).status_code == 404
 
 
+def test_who_mistypes_an_address_is_led_to_the_page_and_a_program_gets_a_problem(tmp_path: Path) -> None:
+    (tmp_path / "index.html").write_text("built")
+    settings = Settings.load(page=tmp_path)
+    person, program = get(settings, "/jion", Accept="text/html,*/*;q=0.8"), get(settings, "/jion", Accept="*/*")
+    assert (person.status_code, program.status_code) == (404, 404)
+    assert 'href="/"' in person.text
+    assert "default-src 'none'" in person.headers["content-security-policy"]
+    assert "json" in program.headers["content-type"]
+
+
 def test_a_page_that_is_not_built_says_how_to_build_it(tmp_path: Path) -> None:
     response = get(Settings.load(page=tmp_path), "/")
     assert response.status_code == 503
