@@ -37,6 +37,8 @@ class Doorman:
     def stand(self, until: threading.Event) -> None:
         """Tell how to come in, and stay."""
         print(f"cellSTORM runs. On this machine open\n\n  {self._service.admin_link}\n")
+        if self._service.hindrance is not None:
+            print(f"Nothing can be filmed or uploaded yet: {self._service.hindrance}.\n")
         https_url = self._service.https_url
         if https_url is None:
             print("Only this machine reaches it.\n\nCtrl-C ends it.", flush=True)

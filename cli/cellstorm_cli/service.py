@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import httpx
 import typer
@@ -29,6 +29,8 @@ _REDIS_START_S: Final = 60.0
 _HTTPS_PORT: Final = 8443
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1"}  # noqa: S104  # no address to connect to
 """Hosts on which a gateway listens for all, and where this machine then finds it."""
+_MENDED_INSIDE: Final = "disk"
+"""The problem of a gateway (`/readyz`) that is no reason not to start: to make room, acquisitions are deleted on its page."""
 
 PortOption = Annotated[
     int | None, typer.Option("--port", min=0, max=65535, help="Of the gateway; else CELLSTORM_PORT or 8000.")
@@ -98,6 +100,8 @@ class LocalService:
         Of its Redis.
     supervisor
         Of its processes: `redis` (where it is our own), `gateway`, `worker-1` and so on.
+    hindrance
+        What kept it from receiving anything when it was started, though it runs; None where nothing did.
     """
 
     url: str
@@ -106,6 +110,7 @@ class LocalService:
     admin_token: str
     redis_url: str
     supervisor: Supervisor
+    hindrance: str | None = None
 
     @property
     def admin_link(self) -> str:
@@ -143,9 +148,9 @@ def local_service(settings: Settings, *, workers: int = 1, log_file: Path | None
             *(ProcessSpec(f"worker-{n}", (*command, "worker"), environment, log_file) for n in range(1, workers + 1)),
         )
         url = f"http://{_EVERYWHERE.get(settings.host, settings.host)}:{settings.port}"
-        supervisor.wait_until(lambda: _is_ready(url, workers), "the service", _START_S)
-        https_url = local_https_url(settings)
-        yield LocalService(url, https_url, authority_fingerprint(settings), token, redis_url, supervisor)
+        supervisor.wait_until(lambda: _has_come_up(url, workers), "the service", _START_S)
+        https_url, authority = local_https_url(settings), authority_fingerprint(settings)
+        yield LocalService(url, https_url, authority, token, redis_url, supervisor, _problems(url).get(_MENDED_INSIDE))
 
 
 @contextmanager
@@ -205,9 +210,19 @@ def _environment(settings: Settings, *, redis_url: str, workers: int) -> dict[st
     }
 
 
-def _is_ready(url: str, workers: int) -> bool:
+def _has_come_up(url: str, workers: int) -> bool:
     try:
-        answer = httpx.get(f"{url}/readyz", trust_env=False, timeout=5.0)
+        told = _readiness(url)
     except httpx.TransportError:
         return False
-    return answer.is_success and (answer.json()["workers"] or 0) >= workers
+    return not told["problems"].keys() - {_MENDED_INSIDE} and (told["workers"] or 0) >= workers
+
+
+def _problems(url: str) -> dict[str, str]:
+    problems: dict[str, str] = _readiness(url)["problems"]
+    return problems
+
+
+def _readiness(url: str) -> dict[str, Any]:
+    told: dict[str, Any] = httpx.get(f"{url}/readyz", trust_env=False, timeout=5.0).json()
+    return told

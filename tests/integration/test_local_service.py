@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from itertools import takewhile
 from pathlib import Path
@@ -17,6 +18,7 @@ from cryptography import x509
 
 from cellstorm.errors import Busy, InvalidSetting, RuntimeUnavailable
 from cellstorm.settings import Settings
+from cellstorm_cli.doorman import Doorman
 from cellstorm_cli.service import LocalService, local_service
 from cellstorm_server.certificates import fingerprint
 
@@ -87,6 +89,19 @@ def test_a_service_that_cannot_work_says_why(settings: Settings, tmp_path: Path)
     with refuses, local_service(unable, log_file=tmp_path / "log"):
         pass
     assert not [each for each in psutil.process_iter(["cmdline"]) if str(settings.data) in str(each.info["cmdline"])]
+
+
+def test_on_a_full_disk_it_runs_all_the_same_and_says_what_stands_in_the_way(
+    settings: Settings, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    full = settings.model_copy(update={"min_free_disk_bytes": 2**60})
+    over = threading.Event()
+    over.set()
+    with local_service(full, log_file=tmp_path / "log") as service:
+        Doorman(service).stand(until=over)
+        allowed = {"Authorization": f"Bearer {service.admin_token}"}
+        assert httpx.post(f"{service.url}/api/v1/acquisitions", headers=allowed, json={}).status_code == 507
+    assert "Nothing can be filmed or uploaded yet: the server's disk is full; delete" in capsys.readouterr().out
 
 
 def up(folder: Path, *options: str) -> subprocess.Popen[str]:
