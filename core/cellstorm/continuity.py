@@ -1,4 +1,7 @@
-"""Whether a picture follows on the one before it, told from `frame_num` (H.264, 7.4.3) and, where that is ambiguous, time."""
+"""Whether a picture follows on the one before it, told from `frame_num` (H.264, 7.4.3) and, where that is ambiguous, time.
+
+So is how many are missing where packets were lost; a long time alone is a camera that paused.
+"""
 
 from __future__ import annotations
 
@@ -38,14 +41,18 @@ class Continuity:
         self._timestamp = self._group_timestamp = timestamp
         self._group_frames = 0
 
-    def missing_before(self, timestamp: int, facts: AccessUnitFacts) -> int:
-        """Frames that are missing between the last picture and this one; 0 if it follows on."""
+    def missing_before(self, timestamp: int, facts: AccessUnitFacts, reported: int) -> int:
+        """Frames that are missing between the last picture and this one; 0 if it follows on.
+
+        `reported` is about how many the network says. Frame numbers tell the rest of a division by as many as there are of them
+        (16 from x264), and where nothing is reported there were no more.
+        """
         assert facts.sequence is not None
         modulus = 1 << facts.sequence.log2_max_frame_num
         expected = (self._reference_frame_num + 1) % modulus
         if facts.frame_num in (self._reference_frame_num, expected):
-            return 0
-        wrapped = (facts.frame_num - expected) % modulus
+            return max(0, _nearest(reported, -1 if facts.frame_num == self._reference_frame_num else 0, modulus))
+        wrapped = _nearest(reported, (facts.frame_num - expected) % modulus, modulus)
         if facts.frame_num > self._reference_frame_num:
             return wrapped
         # Numbers went back: they wrapped, or a key frame was among what was lost. The time that passed tells which.
@@ -69,3 +76,8 @@ class Continuity:
         if self._ticks_per_frame <= 0:
             return 0
         return min(MAX_LOST, max(0, round((timestamp - self._timestamp) / self._ticks_per_frame) - 1))
+
+
+def _nearest(reported: int, least: int, modulus: int) -> int:
+    """To `reported`, of the numbers from `least` on that differ from it by a multiple of the modulus."""
+    return least + modulus * max(0, round((reported - least) / modulus))

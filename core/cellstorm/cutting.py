@@ -223,18 +223,21 @@ class ChunkCutter:
         is_large = chunk.frame_count >= MIN_CHUNK_FRAMES and chunk.decoded_bytes >= FILE_CHUNK_BYTES
         return is_large or chunk.frame_count >= self._least_frames
 
-    def _continue_group(self, picture: _Picture, _mark: FrameMark | None, lost: int) -> list[CutChunk]:
+    def _continue_group(self, picture: _Picture, mark: FrameMark | None, lost: int) -> list[CutChunk]:
         """Between key frames."""
         chunk, facts = self._open, picture.facts
         assert chunk is not None
         assert facts.sequence is not None
-        in_numbers_alone = facts.sequence.gaps_in_frame_num_allowed
-        gap = lost if in_numbers_alone else self._last.missing_before(picture.timestamp, facts)
+        if facts.sequence.gaps_in_frame_num_allowed:
+            gap, seen_in_video = lost, 0
+        else:
+            seen_in_video = self._last.missing_before(picture.timestamp, facts, reported=0)
+            gap = self._lost_by(mark) or self._last.missing_before(picture.timestamp, facts, lost)
         self._last.follow(picture.timestamp, facts, gap)
         if gap == 0 and chunk.is_whole:
             return self._append(chunk, picture.unit(self._parameter_sets))
         chunk.lost += gap
-        own_mark = FrameMark(chunk.next_frame, chunk.place.number) if gap and in_numbers_alone else None
+        own_mark = FrameMark(chunk.next_frame, chunk.place.number) if gap != seen_in_video else None
         chunk.damaged += 1
         return chunk.keep(picture.unit(self._parameter_sets, own_mark))
 

@@ -22,6 +22,7 @@ from av.video.stream import VideoStream
 
 from cellstorm.errors import InvalidVideo
 from cellstorm.h264 import TICKS_PER_SECOND, AccessUnit
+from cellstorm.writing import sync
 
 _TICK: Final = Fraction(1, TICKS_PER_SECOND)
 _TIMESCALE: Final = {"video_track_timescale": str(TICKS_PER_SECOND), "movie_timescale": str(TICKS_PER_SECOND)}
@@ -133,7 +134,9 @@ def join(parts: Sequence[Path], out: Path) -> None:
     unfinished = out.with_name(out.name + ".unfinished")
     try:
         _join_whole(usable, unfinished)
+        sync(unfinished)  # the parts are deleted once there is this
         os.replace(unfinished, out)
+        sync(out.parent)
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -1,4 +1,4 @@
-"""Places where nothing can be written: what the system says of them, as an error of ours."""
+"""Places where nothing can be written: what the system says of them, as an error of ours; and what is written to stay."""
 
 from __future__ import annotations
 
@@ -48,6 +48,15 @@ def writing_to(place: Path) -> Iterator[None]:
             # libraries put more than the reason into strerror
             raise InvalidSetting(f"{place} cannot be written ({os.strerror(error.errno)}); choose another") from error
         raise
+
+
+def sync(path: Path) -> None:
+    """Have a file's content, or the names in a folder, survive a loss of power from now on."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def check_writable(folder: Path) -> None:

@@ -37,6 +37,7 @@ from cellstorm.results.reproduction import in_effect, sha256_of, versions
 from cellstorm.settings import Settings
 from cellstorm.sources import open_source
 from cellstorm.store import STORE_TROUBLE, Commit, Store
+from cellstorm.writing import sync
 from cellstorm_server.claims import Claims
 from cellstorm_server.feeder import Feeder
 from cellstorm_server.kept_video import kept_chunks
@@ -247,7 +248,9 @@ def _write_record(library: Library, store: Store, acquisition_id: str) -> None:
     part = path.with_suffix(".part")
     part.write_text(record.model_dump_json(indent=2), encoding="utf-8")
     part.chmod(0o600)
+    sync(part)
     os.replace(part, path)
+    sync(path.parent)
 
 
 def _is_ours(store: Store, acquisition_id: str, error: str | None) -> bool:

@@ -24,6 +24,7 @@ from cellstorm.roi import RegionOfInterest
 from cellstorm.settings import Settings
 from cellstorm.sources.probe import Probe
 from cellstorm.store import Store
+from cellstorm.writing import sync
 from cellstorm_server.access import FilmedAcquisitionId
 from cellstorm_server.claims import Claims
 from cellstorm_server.feeding import Feeding, feed_claim
@@ -217,6 +218,7 @@ class Uploads:
         try:
             self._accept(acquisition_id, found, name)
             os.replace(file, self._library.upload(acquisition_id))
+            sync(self._library.upload(acquisition_id).parent)
         except FileNotFoundError as error:  # its folder is gone, and it with that
             self._abandon(acquisition_id)
             raise AcquisitionNotFound(_GONE) from error

@@ -53,14 +53,13 @@ class Drift:
     Attributes
     ----------
     x_nm, y_nm
-        (frames,) float64, to be subtracted from positions.
+        (frames,) float64, to be subtracted from positions. Before the first localization and after the last one nothing tells
+        where it was: there it stays.
     uncertainty_x_nm, uncertainty_y_nm
         One sigma of the curve, from two halves of the field that know nothing of each other. What the sample did faster than
         a segment lasts is not in it.
     uncertainty_nm
         One sigma of `total_nm`.
-    segment_frames
-        Mean length of a segment in frames: how fast a motion can be followed.
     """
 
     x_nm: NDArray[np.float64]
@@ -68,7 +67,6 @@ class Drift:
     uncertainty_x_nm: float
     uncertainty_y_nm: float
     uncertainty_nm: float
-    segment_frames: float
 
     @property
     def total_nm(self) -> float:
@@ -98,7 +96,8 @@ def measure_drift(localizations: Localizations, frame_count: int) -> Drift | Unk
     if uncertainty is None or max(uncertainty) > fine_nm:
         return Unknown("different times of the recording have too little structure in common to tell how it drifted")
     frames = np.array([rows["frame"][part].mean(dtype=np.float64) for part in segments])
-    x, y = (_course(frames, shifts[:, axis], uncertainty[axis], frame_count) for axis in (0, 1))
+    told = int(rows["frame"].min()), int(rows["frame"].max())
+    x, y = (_course(frames, shifts[:, axis], uncertainty[axis], told, frame_count) for axis in (0, 1))
     total_uncertainty_nm = math.hypot(x.range_uncertainty_nm, y.range_uncertainty_nm)
     return Drift(
         x.by_frame_nm,
@@ -106,7 +105,6 @@ def measure_drift(localizations: Localizations, frame_count: int) -> Drift | Unk
         x.uncertainty_nm,
         y.uncertainty_nm,
         total_uncertainty_nm,
-        segment_frames=frame_count / len(segments),
     )
 
 
@@ -245,22 +243,29 @@ class _Course(NamedTuple):
     range_uncertainty_nm: float
 
 
-def _course(frames: NDArray[np.float64], shifts: NDArray[np.float64], sigma_nm: float, frame_count: int) -> _Course:
-    """By frame, through the smoothed segments' middles without overshoot, straight on at both ends, 0 in the first frame."""
+def _course(
+    frames: NDArray[np.float64], shifts: NDArray[np.float64], sigma_nm: float, told: tuple[int, int], frame_count: int
+) -> _Course:
+    """By frame, through the smoothed segments' middles without overshoot, 0 in the first frame.
+
+    At both ends straight on to the first and the last of the frames that tell, `told`, by the length of a segment at most.
+    """
     # So few segments know their own error badly: Student's t is wider than the normal distribution by as much.
     sigma_nm *= math.sqrt(len(frames) / (len(frames) - 2))
     segments = smoothed(frames, shifts, sigma_nm)
-    knots = np.concatenate([[min(0.0, frames[0] - 1)], frames, [max(frame_count - 1.0, frames[-1] + 1)]])
+    begin = max(told[0], 2 * frames[0] - frames[1])
+    end = min(told[1], 2 * frames[-1] - frames[-2])
+    knots = np.concatenate([[min(begin, frames[0] - 1)], frames, [max(end, frames[-1] + 1)]])
     onto_knots = np.eye(len(frames))[[0, *range(len(frames)), -1]]
-    for end, near, next_to_it in ((0, 0, 1), (-1, -1, -2)):
-        reach = (knots[end] - frames[near]) / (frames[next_to_it] - frames[near])
-        onto_knots[end, near] -= reach
-        onto_knots[end, next_to_it] += reach
+    for knot, near, next_to_it in ((0, 0, 1), (-1, -1, -2)):
+        reach = (knots[knot] - frames[near]) / (frames[next_to_it] - frames[near])
+        onto_knots[knot, near] -= reach
+        onto_knots[knot, next_to_it] += reach
     at_knots = onto_knots @ segments.values
     covariance = onto_knots @ segments.covariance @ onto_knots.T
     high, low = np.argmax(at_knots), np.argmin(at_knots)
     range_variance = covariance[high, high] + covariance[low, low] - 2 * covariance[high, low]
-    curve = PchipInterpolator(knots, at_knots)(np.arange(frame_count))
+    curve = PchipInterpolator(knots, at_knots)(np.clip(np.arange(frame_count), knots[0], knots[-1]))
     return _Course(
         np.asarray(curve - curve[0], np.float64),
         math.sqrt(np.trace(segments.covariance) / len(frames)),

@@ -23,6 +23,9 @@ _MIN_TILE_NM: Final = 2000.0
 _MAX_TILES: Final = 16
 """Along one side."""
 _MIN_TILES: Final = 2
+_MAX_TILE_SIDE: Final = 1024
+"""Pixels along a tile in the histograms that are compared: of a wide field they are as coarse as that makes them, and so many tiles
+cost seconds, not the quarter of an hour that 10 nm would."""
 
 
 class LocalResolution(BaseModel):
@@ -53,7 +56,7 @@ class LocalResolution(BaseModel):
             return None
         place = np.minimum(((position - low) / tile_nm).astype(np.intp), (columns - 1, rows_of_tiles - 1))
         second, block_frames = halves(rows["frame"], seed)
-        pixel_nm = typical_pixel_nm(rows)
+        pixel_nm = max(typical_pixel_nm(rows), tile_nm / _MAX_TILE_SIDE)
 
         def of_tile(which: NDArray[np.intp], row: int, column: int) -> float:
             if len(which) < MIN_LOCALIZATIONS:

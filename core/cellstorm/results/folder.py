@@ -31,7 +31,7 @@ from cellstorm.results import html, images, picasso, smlm, thunderstorm
 from cellstorm.results.extras import EXTRA_NAMES, Extra, Material, write_extras
 from cellstorm.results.report import Provenance, Report
 from cellstorm.scene import array_levels
-from cellstorm.writing import HIDDEN, check_writable, writing_to
+from cellstorm.writing import HIDDEN, check_writable, sync, writing_to
 
 TABLE_CSV: Final = "localizations.csv"
 TABLE_HDF5: Final = "localizations.hdf5"
@@ -173,6 +173,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
                 _move_in(hidden, folder)
             else:
                 hidden.rename(folder)
+            sync(folder if existed else folder.parent)
         finally:
             shutil.rmtree(hidden, ignore_errors=True)
 
@@ -217,11 +218,10 @@ def _write_files(folder: Path, results: Results, video: Path | None) -> None:
     page = html.page(report, localizations, results.frame_count, widefield)
     (folder / REPORT_HTML).write_text(page, encoding="utf-8")
     (folder / REPORT).write_text(report.model_dump_json(indent=2) + "\n", encoding="utf-8")
-    for path in folder.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
     if video is not None:
         _link_or_copy(video, folder / VIDEO)
+    for path in (*folder.iterdir(), folder):
+        sync(path)
 
 
 def _write_hdf5(path: Path, localizations: Localizations, results: Results) -> None:

@@ -25,6 +25,7 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from cellstorm.errors import StorageFull
+from cellstorm.writing import sync
 from cellstorm_server.tus.protocol import Creation, TusError, is_locked, not_found
 
 _ID: Final = re.compile(r"[A-Za-z0-9_-]{22}")
@@ -79,7 +80,7 @@ class Storage:
             self.data(info.id).touch()
             self._lock_file(info.id).touch()  # to make it later would let the event loop wait for the disk
             self.save(info)
-            _sync_folder(self._root)
+            sync(self._root)
         except OSError as error:
             self.remove(info.id)
             raise no_room(error) from error
@@ -113,7 +114,7 @@ class Storage:
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(part, path)
-            _sync_folder(path.parent)
+            sync(path.parent)
         except OSError as error:
             raise no_room(error) from error
 
@@ -216,12 +217,3 @@ def _lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         raise is_locked() from error
-
-
-def _sync_folder(folder: Path) -> None:
-    """So that a new name in it survives a loss of power."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

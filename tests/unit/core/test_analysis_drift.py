@@ -48,6 +48,18 @@ def test_what_is_left_of_a_drift_of_100_nm_is_under_5_nm_and_under_three_times_i
     assert drift.total_nm == pytest.approx(np.hypot(np.ptp(x_nm), np.ptp(y_nm)), abs=15)
 
 
+def test_frames_in_which_nothing_was_localized_add_nothing_to_the_drift() -> None:
+    table, _, _ = drifting()
+    late = table.copy()
+    late["frame"] += 50_000
+    drift, usual = known(measure_drift(late, 60_000)), known(measure_drift(table, FRAMES))
+    assert drift.x_nm[50_000 : 50_000 + FRAMES] == pytest.approx(usual.x_nm)
+    assert (drift.x_nm[:50_000] == 0).all()
+    assert (drift.x_nm[50_000 + FRAMES :] == drift.x_nm[50_000 + FRAMES - 1]).all()
+    assert drift.total_nm == pytest.approx(usual.total_nm)
+    assert corrected(late, drift)["x_nm"] == pytest.approx(corrected(table, usual)["x_nm"])
+
+
 def test_a_stage_that_stands_still_is_told_to_stand_still() -> None:
     places = filaments_and_rings_nm(4000)
     drift = known(measure_drift(blinking_localizations(places, 1000, 15, precision_nm=20), 1000))

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -33,6 +34,19 @@ def test_each_side_of_an_image_has_its_own_known_resolution_within_ten_per_cent(
         expected_nm = 2 * np.pi * precision_nm / np.sqrt(np.log(6 * per_half))
         assert np.nanmedian(side) == pytest.approx(expected_nm, rel=0.1)
         assert np.isfinite(side).mean() > 0.7
+
+
+def test_tiles_of_a_field_however_wide_are_compared_in_little_memory() -> None:
+    wide = random_emitters(0, 15, 10, seed=1)
+    for axis in ("x_nm", "y_nm"):
+        wide[axis] *= 500  # 5 mm: a sensor's own pixels, taken for those of the sample
+    tracemalloc.start()
+    try:
+        LocalResolution.of(wide)
+        _, most_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert most_bytes < 100 * 2**20
 
 
 def test_tiles_without_structure_are_null_and_not_guessed() -> None:

@@ -129,6 +129,24 @@ def test_a_loss_where_frame_numbers_wrap_is_counted_right() -> None:
     assert summary(made) == [(0, 15, 3, 22), (40, 20, 0, 0)]
 
 
+@pytest.mark.parametrize("lost", [14, 15, 16, 17, 20, 31, 32, 33])
+@pytest.mark.parametrize("reported", [-2, 0, 2])
+def test_more_lost_frames_than_there_are_numbers_are_counted_by_what_the_network_says(lost: int, reported: int) -> None:
+    units = encode_h264(numbered_frames(60), group=50, options={"ref": "1"}, first_timestamp=77)
+    units = without(units, *range(5, 5 + lost))
+    _, made = cut(units, lost_before={77 + (5 + lost) * STEP: lost + reported})
+    assert summary(made) == [(0, 5, lost, 45 - lost), (50, 10, 0, 0)]
+    assert_frames_are_where_they_belong(made)
+    assert_the_kept_video_gives_the_same(made, 77)
+
+
+def test_a_camera_that_pauses_loses_nothing_however_few_frame_numbers_there_are() -> None:
+    units = encode_h264(numbered_frames(30), group=30, options={"ref": "1"})
+    paused = [replace(unit, timestamp=unit.timestamp + (16 * STEP if at >= 5 else 0)) for at, unit in enumerate(units)]
+    _, made = cut(paused)
+    assert summary(made) == [(0, 30, 0, 0)]
+
+
 def test_the_first_chunk_may_be_shorter_than_the_others() -> None:
     _, made = cut(encode_h264(numbered_frames(20), group=4), first_chunk_frames=4, first_timestamp=0)
     assert summary(made) == [(0, 4, 0, 0), (4, 8, 0, 0), (12, 8, 0, 0)]

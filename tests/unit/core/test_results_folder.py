@@ -217,3 +217,21 @@ def test_a_killed_process_leaves_no_half_written_results_and_its_rest_goes_with_
     write_results(out, results())
     assert names(out) == set(WITHOUT_VIDEO)
     assert names(tmp_path) == {"out"}
+
+
+def test_all_of_a_result_folder_is_on_disk_before_it_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "kept.mp4").write_bytes(b"video")
+    on_disk: set[int] = set()
+    named: list[bool] = []
+
+    def note(descriptor: int) -> None:
+        on_disk.add(os.fstat(descriptor).st_ino)
+        named.append((tmp_path / "out").exists())
+
+    monkeypatch.setattr(os, "fsync", note)
+    written = write_results(tmp_path / "out", results(), video=tmp_path / "kept.mp4")
+    assert "video.mp4" in {path.name for path in written}
+    assert {path.stat().st_ino for path in (*written, tmp_path / "out", tmp_path)} <= on_disk
+    assert named == [False] * (len(named) - 1) + [True]
