@@ -182,10 +182,20 @@ class RecutChunk(OpenChunk):
     def _cut(self, pictures: list[tuple[int, Counts]]) -> list[CutChunk]:
         ready = []
         for position, counts in pictures:
-            time_s = self.place.time_s(self._timestamps.pop(position))
+            timestamp = self._timestamps.pop(position)
+            ready += self._pass_over([other for other, time in self._timestamps.items() if time < timestamp])
             upright = turned(counts, self.place.quarter_turns)
+            time_s = self.place.time_s(timestamp)
             ready += self._with_units(self._cutter.add(time_s, upright, self._received_at_s))
         return ready
+
+    def _pass_over(self, undecodable: list[int]) -> list[CutChunk]:
+        """Pictures that should have been shown by now, and never will: later ones keep their indices."""
+        if not undecodable:
+            return []
+        for position in undecodable:
+            del self._timestamps[position]
+        return self._with_units(self._cutter.finish(damaged=len(undecodable), received_at_s=self._received_at_s))
 
     def _with_units(self, chunks: Iterable[Chunk]) -> list[CutChunk]:
         return [CutChunk(chunk, self._take_units()) for chunk in chunks]

@@ -13,7 +13,7 @@ from cellstorm.cutting import ChunkCutter, CutChunk
 from cellstorm.decoding import decode
 from cellstorm.errors import FrameSizeChanged, InvalidVideo
 from cellstorm.frame_marks import FrameMark, read_frame_index_sei
-from cellstorm.h264 import PPS, SPS, AccessUnit, join_annex_b, nal_type, parse_sps, split_annex_b
+from cellstorm.h264 import PPS, SLICE, SPS, AccessUnit, join_annex_b, nal_type, parse_sps, split_annex_b
 from tests.fakes import INTERLACED, encode_h264, numbered_frames, read_index, with_mark
 
 STEP = 3000
@@ -312,6 +312,21 @@ def test_a_loss_in_a_group_that_is_cut_anew_is_counted() -> None:
         (MAX_CHUNK_FRAMES + 90, 10, 0, 0),
     ]
     assert_frames_are_where_they_belong(made)
+    assert_the_kept_video_gives_the_same(made, 0)
+
+
+@pytest.mark.parametrize("b_frames", ["0", "2"])
+def test_a_picture_that_cannot_be_decoded_leaves_the_later_ones_of_a_long_group_their_places(b_frames: str) -> None:
+    units = encode_h264(numbered_frames(MAX_CHUNK_FRAMES + 100), group=1000, options={"bf": b_frames})
+    spoilt = [unit[:4] if nal_type(unit) == SLICE else unit for unit in split_annex_b(units[90].data)]
+    units[90] = replace(units[90], data=join_annex_b(spoilt))
+    _, made = cut(units)
+    headers = [chunk.header for chunk in chunks_of(made)]
+    assert sum(header.frame_count for header in headers) == len(units) - 1
+    assert sum(header.damaged for header in headers) == 1
+    for header in headers:
+        frames = header.first_frame + np.arange(header.frame_count)
+        assert np.array(header.times_s) == pytest.approx(frames * STEP / 90_000)
     assert_the_kept_video_gives_the_same(made, 0)
 
 
