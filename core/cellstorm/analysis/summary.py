@@ -50,6 +50,8 @@ class Circumstances:
         None where it is not known.
     recording
         What was seen in the recording itself, where it was at hand.
+    unseen
+        Frames in which nobody looked for molecules.
     """
 
     frame_count: int
@@ -59,6 +61,7 @@ class Circumstances:
     lost: float = 0.0
     damaged: float = 0.0
     camera_calibrated: bool = True
+    unseen: tuple[range, ...] = ()
 
 
 class DriftCurve(BaseModel):
@@ -189,8 +192,7 @@ class _Figures:
 
     def add_quality(self) -> None:
         given, roi = self._given, self._given.roi
-        if given.frame_count:
-            self._found["over_time"] = OverTime.of(self._table, given.frame_count)
+        self._found["over_time"] = OverTime.of(self._table, given.frame_count, given.unseen)
         self._found["crowded"] = crowded_share(self._table)
         if roi is not None and given.pixel_size_nm is not None:
             self._found["grid"] = Grid.of(self._table, (roi.x, roi.y, roi.width, roi.height), given.pixel_size_nm)

@@ -247,6 +247,7 @@ def _hex(colour: NDArray[np.uint8]) -> str:
     return "#" + "".join(f"{value:02x}" for value in colour.tolist())
 
 
-def evenly(count: int, each: int, frame_count: int) -> list[float]:
-    """Middles of `count` groups of `each` frames, the last of fewer."""
-    return [(start + min(start + each, frame_count)) / 2 for start in (index * each for index in range(count))]
+def evenly(count: int, each: int, frame_count: int, *, first_frame: int = 0) -> list[float]:
+    """Middles of `count` groups of `each` frames, from the first frame on, the last of fewer."""
+    starts = (first_frame + index * each for index in range(count))
+    return [(start + min(start + each, frame_count)) / 2 for start in starts]

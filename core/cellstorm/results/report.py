@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 from importlib.metadata import version
 from typing import Final, Self
@@ -145,7 +146,17 @@ def circumstances(provenance: Provenance, frame_count: int, recording: Recording
         lost=provenance.frames_lost / sent,
         damaged=provenance.frames_damaged / sent,
         camera_calibrated=provenance.camera.calibrated or provenance.is_imported,
+        unseen=tuple(_unseen(provenance, frame_count)),
     )
+
+
+def _unseen(provenance: Provenance, frame_count: int) -> Iterator[range]:
+    """Frames that `frames` leaves out, and those that came to nobody while a link was lost."""
+    wanted = None if provenance.settings is None else provenance.settings.frames
+    if wanted is not None:
+        yield range(wanted.start)
+        yield range(frame_count if wanted.stop is None else wanted.stop, frame_count)
+    yield from (range(gap.first_frame, gap.first_frame + gap.frames_lost) for gap in provenance.gaps)
 
 
 def _expected_wrong(provenance: Provenance, localizations: Localizations) -> float | None:

@@ -142,7 +142,7 @@ def over_time(analysis: Analysis, frame_count: int) -> str:
     time = analysis.over_time
     if time is None:
         return ""
-    x = charts.evenly(len(time.localizations_per_frame), time.frames_each, frame_count)
+    x = charts.evenly(len(time.localizations_per_frame), time.frames_each, frame_count, first_frame=time.first_frame)
     each = "of each frame" if time.frames_each == 1 else f"of {time.frames_each} frames at a time"
     shown = [
         ("Localizations", time.localizations_per_frame, "localizations per frame", f"Mean {each}."),

@@ -92,7 +92,9 @@ def test_curves_over_time_are_those_of_the_csv(report: Report, columns: dict[str
     assert time is not None
     group = (columns["frame"].astype(int) - 1) // time.frames_each
     frames = np.minimum(time.frames_each, FRAMES - time.frames_each * np.arange(len(time.localizations_per_frame)))
-    np.testing.assert_allclose(time.localizations_per_frame, np.bincount(group) / frames, rtol=1e-4)
+    np.testing.assert_allclose(
+        np.array(time.localizations_per_frame, np.float64), np.bincount(group) / frames, rtol=1e-4
+    )
     for index in (0, 50, len(frames) - 1):
         photons = columns["intensity [photon]"][group == index]
         assert time.photons_median[index] == pytest.approx(np.median(photons), rel=1e-3)
