@@ -93,6 +93,11 @@ class GeneratorSpec(BaseModel):
         return f"{network}, judge {self.judge.digest}" if self.judge else network
 
     @property
+    def release(self) -> str:
+        """Version and digests: the same name may mean another network, or another judge, after an update."""
+        return f"{self.version} ({self.digests})"
+
+    @property
     def threshold_in_words(self) -> str:
         """For reports and cards."""
         return "by the expected efficiency" if self.threshold is None else f"{self.threshold:g}"

@@ -6,7 +6,7 @@ import asyncio
 import secrets
 import time
 
-from cellstorm import mp4
+from cellstorm import mp4, zoo
 from cellstorm.acquisitions import Acquisition, Action, check_action
 from cellstorm.errors import AcquisitionNotFound, WrongState
 from cellstorm_server.services import Services
@@ -104,6 +104,8 @@ async def retry(services: Services, acquisition_id: str) -> Acquisition:
     ------
     WrongState
         If it has not failed, or nothing of its video was kept.
+    ModelUnavailable
+        If its generator is no longer here.
     """
     check_action(Action.RETRY, (await asyncio.to_thread(services.store.get, acquisition_id)).state)
     # A phone that still films would go on writing to the video that is to be read.
@@ -126,6 +128,9 @@ def _begin_anew(services: Services, acquisition_id: str) -> None:
         joined = upload.with_name(f".joined-{secrets.token_hex(4)}")  # of this request alone
         mp4.join(parts, joined)
         joined.rename(upload)
+    generator = zoo.entry(store.get(acquisition_id).settings.model, services.settings.zoo).spec
     services.feeder.drop(acquisition_id)
     store.begin_anew(acquisition_id)
-    store.set_fields(acquisition_id, live="", upload_ready=1, started_at=time.time())
+    store.set_fields(
+        acquisition_id, live="", upload_ready=1, started_at=time.time(), generator=generator.model_dump_json()
+    )

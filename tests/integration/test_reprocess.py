@@ -35,7 +35,7 @@ _OVER = ("finished", "failed")
 class Peaks:
     """A worker's generators: one, whatever its name."""
 
-    def get(self, name: str) -> Generator:
+    def get(self, name: str, release: str | None = None) -> Generator:
         return PeakGenerator()
 
 

@@ -42,7 +42,7 @@ class OneGenerator:
     def __init__(self, generator: Generator) -> None:
         self._generator = generator
 
-    def get(self, name: str) -> Generator:
+    def get(self, name: str, release: str | None = None) -> Generator:
         if name != "default":
             raise ModelUnavailable(f"there is no model {name!r}")
         return self._generator

@@ -18,7 +18,7 @@ from cellstorm.acquisitions import Acquisition, State
 from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import Chunk
 from cellstorm.errors import AcquisitionNotFound, InvalidChunk, InvalidInput, ModelUnavailable
-from cellstorm.generator import Generator
+from cellstorm.generator import Generator, GeneratorSpec
 from cellstorm.jobs import LEASE_S, MAX_ATTEMPTS, LocalizeChunkJob
 from cellstorm.pipeline import ChunkResult, add_maps, localize_chunk
 from cellstorm.roi import RegionOfInterest
@@ -35,8 +35,8 @@ class _Withdrawn(Exception):  # no error: the work is no longer wanted
 class Generators(Protocol):
     """Where generators come from."""
 
-    def get(self, name: str) -> Generator:
-        """Raises ModelUnavailable where there is none of that name."""
+    def get(self, name: str, release: str | None = None) -> Generator:
+        """Raises ModelUnavailable where there is none of that name, or not that release of it."""
         ...
 
 
@@ -83,7 +83,7 @@ class ChunkJobs:
         try:
             result = localize_chunk(
                 chunk,
-                self._generators.get(settings.model),
+                self._generators.get(settings.model, self._release(acquisition.id)),
                 settings=settings,
                 roi=acquisition.roi or RegionOfInterest.default(chunk.header.width, chunk.header.height),
                 camera=settings.camera or DEFAULT_CAMERA,
@@ -102,6 +102,11 @@ class ChunkJobs:
             localizations=len(result.localizations),
             ms=round(1000 * (self._clock() - began)),
         )
+
+    def _release(self, acquisition_id: str) -> str | None:
+        """Of the generator with which the acquisition was begun, and which its report names."""
+        spec = self._store.field(acquisition_id, "generator")
+        return None if spec is None else GeneratorSpec.model_validate_json(spec).release
 
     def _commit(self, acquisition_id: str, chunk: Chunk, result: ChunkResult) -> CommitOutcome:
         """Add the chunk's counts to the widefield image as it is now, until no other chunk came in between."""

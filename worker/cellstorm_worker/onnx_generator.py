@@ -95,8 +95,8 @@ class WarmGenerators:
         self._threads = threads
         self._kept: OrderedDict[str, Generator] = OrderedDict()
 
-    def get(self, name: str) -> Generator:
-        """The zoo's generator of that name.
+    def get(self, name: str, release: str | None = None) -> Generator:
+        """The zoo's generator of that name; where a release is named, that one and no other.
 
         Raises
         ------
@@ -105,8 +105,13 @@ class WarmGenerators:
         RuntimeUnavailable
             If the provider is not usable here.
         """
-        if name not in self._kept:
-            self._kept[name] = self._load(zoo.entry(name, self._folder))
+        kept = self._kept.get(name)
+        if kept is None or release not in (None, kept.spec.release):
+            self._kept[name] = kept = self._load(zoo.entry(name, self._folder))
+        if release not in (None, kept.spec.release):
+            raise ModelUnavailable(
+                f"{name} {release} is no longer here, {kept.spec.release} has taken its place; try again, with that one"
+            )
         self._kept.move_to_end(name)
         while len(self._kept) > _KEPT:
             self._kept.popitem(last=False)

@@ -109,6 +109,23 @@ def test_only_the_generators_used_last_are_kept(tmp_path: Path) -> None:
     assert generators.get("a") is not first["a"]
 
 
+def test_a_release_that_was_replaced_on_disk_is_loaded_when_it_is_asked_for_and_the_old_one_is_gone(
+    tmp_path: Path,
+) -> None:
+    shutil.copytree(zoo.entry("fast").folder, tmp_path / "fast")
+    generators = WarmGenerators(tmp_path, threads=1)
+    before = generators.get("fast").spec
+    description = tmp_path / "fast" / zoo.DESCRIPTION
+    description.write_text(
+        description.read_text("utf-8").replace(f"version: {before.version}", "version: 9.9.9"), "utf-8"
+    )
+    assert generators.get("fast").spec == generators.get("fast", before.release).spec == before
+    after = zoo.entry("fast", tmp_path).spec
+    assert generators.get("fast", after.release).spec == after != before
+    with pytest.raises(ModelUnavailable, match=rf"fast {before.version} .* is no longer here, 9\.9\.9 .* try again"):
+        generators.get("fast", before.release)
+
+
 def test_weights_that_are_not_the_published_ones_are_refused(tmp_path: Path) -> None:
     shutil.copytree(zoo.entry("default").folder, tmp_path / "default")
     with (tmp_path / "default" / zoo.WEIGHTS).open("ab") as file:
