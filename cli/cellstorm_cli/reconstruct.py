@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cellstorm import localizations, zoo
+from cellstorm import localizations, maps, zoo
 from cellstorm.acquisitions import AcquisitionSettings
 from cellstorm.analysis.recording import Examiner
 from cellstorm.camera import DEFAULT_CAMERA
@@ -222,7 +222,7 @@ def localize_recording(
                 tally.frames_processed += result.frame_count
                 tally.frames_left_out += result.left_out
                 tally.tables.append(result.localizations)
-                tally.widefield_sum += result.widefield_sum
+                tally.widefield_sum = maps.added(tally.widefield_sum, result.widefield_sum)
                 tally.map_sum = add_maps(tally.map_sum, result.map_sum)
         on_frames(header.frame_count)
     tally.processing_s = time.monotonic() - began

@@ -17,7 +17,7 @@ from cellstorm.errors import InvalidSetting
 class Camera(BaseModel):
     """A camera's response, of the frames as they arrive (after its image processor, before the codec)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     gain: float = Field(gt=0, description="Electrons per count.")
     offset: float = Field(ge=0, description="Counts in the dark.")

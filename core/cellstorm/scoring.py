@@ -26,7 +26,6 @@ Truth = NDArray[np.void]
 
 CARE_ON: Final = 0.25
 DEFAULT_TOLERANCE_NM: Final = 200.0
-_FORBIDDEN: Final = 1e6  # a cost that no sum of permitted distances in a frame reaches
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +91,8 @@ def _matches_by_frame(
             table["x_nm"][found, np.newaxis] - truth["x_nm"][true],
             table["y_nm"][found, np.newaxis] - truth["y_nm"][true],
         )
-        rows, columns = linear_sum_assignment(np.where(distance < tolerance_nm, distance, _FORBIDDEN))
+        forbidden = tolerance_nm * (min(distance.shape) + 1)  # more than all permitted distances of a frame together
+        rows, columns = linear_sum_assignment(np.where(distance < tolerance_nm, distance, forbidden))
         near = distance[rows, columns] < tolerance_nm
         yield found[rows[near]], true[columns[near]]
 

@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Final, Protocol
 
-import numpy as np
 import structlog
 
+from cellstorm import maps
 from cellstorm.acquisitions import Acquisition, State
 from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import Chunk
@@ -114,7 +114,7 @@ class ChunkJobs:
             present = self._store.widefield(acquisition_id)
             total = result.widefield_sum
             if present.counts is not None:
-                total = np.add(present.counts, total)
+                total = maps.added(present.counts, total)
             outcome = self._store.commit(
                 acquisition_id,
                 chunk,

@@ -89,7 +89,7 @@ def dark_time(
     """
     if len(blinks) < MIN_BLINKS:
         return Unknown(f"dark times need {MIN_BLINKS} blinks or more, and there are {len(blinks)}")
-    longest = min(_GAP_FRAMES, int(blinks["frame"].max()) // 5)
+    longest = min(_GAP_FRAMES, int(np.ptp(blinks["frame"].astype(np.int64))) // 5)
     if longest < 10:
         return Unknown("the recording is too short to tell dark times")
     places = _Places(blinks, on_frames, distance_nm, longest)
@@ -122,7 +122,7 @@ class _Places:
         self._asked = complete[:: 1 + len(complete) // _SAMPLE]
         if len(self._asked):
             pairs = sum(self._query(self._asked, shift, count=True) for shift in (0, longest))
-            self._asked = self._asked[: int(np.searchsorted(np.cumsum(pairs), _MAX_PAIRS, side="right"))]
+            self._asked = self._asked[:: 1 + int(np.sum(pairs)) // _MAX_PAIRS]
 
     def first_gaps(self, shift: int) -> NDArray[np.float64]:
         """(asked,) frames from `shift` after a blink's end to the next one there; infinite for none within `longest`."""

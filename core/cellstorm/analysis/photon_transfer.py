@@ -40,6 +40,8 @@ _CLIPPED: Final = 0.003
 _MOST_BLACK: Final = 0.4
 _LEAST_SPAN: Final = 3.0
 """Of means, in standard deviations of the dark: a line needs two ends."""
+_LEAST_LIGHT: Final = 1.0
+"""Counts over the offset, in the mean of a frame."""
 _LINEAR: Final = 0.1
 """How far from the line, relatively, the variance may be where the camera still counts as linear."""
 _TELLING: Final = 0.5
@@ -81,14 +83,15 @@ def measure_camera(bright: Iterable[Counts], dark: Iterable[Counts]) -> PhotonTr
     InvalidInput
         If they do not tell: too short, too even, clipped, brighter in the dark, or changed by a codec too much.
     """
-    in_the_dark, in_the_light = _Moments.of(dark, "dark"), _Moments.of(bright, "bright")
+    in_the_dark = _Moments.of(dark, "dark")
+    offset, floor = _darkness(in_the_dark)
+    in_the_light = _Moments.of(bright, "bright", offset)
     mean, variance = _points(in_the_light)
     if in_the_light.frozen > _MOST_FROZEN:
         raise InvalidInput(
             f"{in_the_light.frozen:.0%} of the bright recording stands still from frame to frame: the codec has taken the "
             "noise away; record at the highest bitrate, or as TIFF"
         )
-    offset, floor = _darkness(in_the_dark)
     if mean[-1] - max(offset, mean[0]) < _LEAST_SPAN * max(1.0, np.sqrt(floor)):
         raise InvalidInput(
             "the bright recording is too dark or too even to tell the gain; film something out of focus, with bright and dim parts"
@@ -118,7 +121,8 @@ class _Moments:
     frozen: float  # share of 4x4 blocks that did not change from one frame to the next
 
     @classmethod
-    def of(cls, runs: Iterable[Counts], name: str) -> _Moments:
+    def of(cls, runs: Iterable[Counts], name: str, offset: float | None = None) -> _Moments:
+        """Of light over that offset, counts, which flickers; or of the dark, which does not."""
         frames, pairs, frozen = 0, 0, 0.0
         total = squares = black = white = np.zeros(())
         darkest, brightest = np.inf, -np.inf
@@ -135,8 +139,10 @@ class _Moments:
             histogram = _added(histogram, np.bincount(run.ravel()))
             frames += len(run)
             for before, after in itertools.pairwise(light):
-                flicker = before.mean() / max(after.mean(), 1e-9)
-                squares = squares + (before - flicker * after) ** 2 / (1 + flicker**2)
+                if offset is None:
+                    squares = squares + (before - after) ** 2 / 2
+                else:
+                    squares = squares + _steady_squares(before - offset, after - offset)
                 frozen += _frozen(before, after)
                 pairs += 1
         if frames < MIN_FRAMES or pairs == 0:
@@ -145,6 +151,13 @@ class _Moments:
             )
         variance = np.maximum(squares / pairs - _ROUNDING, 0.0)
         return cls(total / frames, variance, black / frames, white / frames, histogram, frozen / pairs)
+
+
+def _steady_squares(before: NDArray[np.float64], after: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Variance that two frames of light without offset tell, were the lamp steady."""
+    means = float(before.mean()), float(after.mean())
+    flicker = means[0] / means[1] if min(means) > _LEAST_LIGHT else 1.0
+    return np.asarray((before - flicker * after) ** 2 / (1 + flicker**2), np.float64)
 
 
 def _added(first: NDArray[np.int64], second: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -80,8 +80,13 @@ class Examiner:
         self._codings.add(codings_of(chunk))
         if counts is None:
             return
-        self._compared += max(0, len(counts) - 1)
-        self._repeated += sum(np.array_equal(before, after) for before, after in pairwise(counts))
+        pairs = [
+            pair
+            for place, pair in enumerate(pairwise(counts), header.first_frame)
+            if place in self._wanted and place + 1 in self._wanted
+        ]
+        self._compared += len(pairs)
+        self._repeated += sum(np.array_equal(before, after) for before, after in pairs)
         room = int(np.clip(_MAX_PIXELS // max(1, counts[0].size), _MIN_FRAMES, _MAX_FRAMES))
         for place, frame in enumerate(counts):
             if self._is_sampled(header.first_frame + place):

@@ -90,9 +90,11 @@ def analyse_table(path: Path, out: Path, pixel_size_nm: float | None = None) -> 
     if not len(table):
         raise InvalidInput(f"{path.name} holds no localizations; export the table again")
     frame_count = int(table["frame"].max()) + 1
-    field = _field(table, pixel_nm)
-    table["x_nm"] -= field.x * np.float32(pixel_nm)
-    table["y_nm"] -= field.y * np.float32(pixel_nm)
+    (left, width), (top, height) = (_span_px(table, name, pixel_nm) for name in ("x_nm", "y_nm"))
+    table["x_nm"] -= left * np.float32(pixel_nm)
+    table["y_nm"] -= top * np.float32(pixel_nm)
+    # Some count from the middle of the field: there is no such pixel.
+    field = RegionOfInterest(x=max(0, left), y=max(0, top), width=width, height=height)
     given = _provenance(path, imported.program, field, frame_count, pixel_nm)
     output_pixel_nm = max(
         default_output_pixel_nm(pixel_nm), max(given.roi.width, given.roi.height) * pixel_nm / _MAX_PICTURE_PX
@@ -129,15 +131,9 @@ def _provenance(
     )
 
 
-def _field(table: Localizations, pixel_size_nm: float) -> RegionOfInterest:
-    """The pixels that a table's localizations lie in."""
-    (left, width), (top, height) = (_span_px(table, name, pixel_size_nm) for name in ("x_nm", "y_nm"))
-    return RegionOfInterest(x=left, y=top, width=width, height=height)
-
-
 def _span_px(table: Localizations, name: str, pixel_size_nm: float) -> tuple[int, int]:
+    """First pixel that a table's localizations lie in, and how many they are spread over."""
     first, last = (int(np.floor(end / pixel_size_nm + 0.5)) for end in (table[name].min(), table[name].max()))
-    first = max(0, first)  # a table may reach a little beyond the frame
     if last - first > _MAX_SIDE_PX:
         raise InvalidInput(
             f"localizations are spread over {last - first} pixels; check the table's units and --pixel-size"

@@ -166,4 +166,5 @@ def _expected_wrong(provenance: Provenance, localizations: Localizations) -> flo
 
 
 def _median(localizations: Localizations, column: str) -> float | None:
-    return float(np.median(localizations[column])) if len(localizations) else None
+    known = localizations[column][np.isfinite(localizations[column])]
+    return float(np.median(known)) if len(known) else None

@@ -67,7 +67,8 @@ def text(localizations: Localizations, pixel_size_nm: float, header: tuple[str, 
         )
         # One formatting of many rows takes a third of the time that many of one row take.
         lines = _ROW * len(batch) % tuple(rows.reshape(-1).tolist())
-        yield lines.replace("nan", "NaN").encode()  # as Java spells what is not known: ThunderSTORM reads nothing else
+        # as Java spells what is not known, or beyond all bounds: ThunderSTORM reads nothing else
+        yield lines.replace("nan", "NaN").replace("inf", "Infinity").encode()
 
 
 def write(path: Path, localizations: Localizations, pixel_size_nm: float, header: tuple[str, ...] = HEADER) -> None:

@@ -46,6 +46,23 @@ def test_dark_times_and_returns_come_back_within_ten_per_cent(dark: float, retur
     assert found.on_frames_mean == pytest.approx(3, rel=0.15)
 
 
+def test_dark_times_are_the_same_wherever_frames_begin_to_count() -> None:
+    table = returning_molecules(3000, 2000, on=3, dark=20, returning=0.7)
+    late = table.copy()
+    late["frame"] += 50_000
+    usual, then = (Blinking.of(link(each, 64, 1), 64, 1) for each in (table, late))
+    assert usual is not None
+    assert usual.dark is not None
+    assert then is not None
+    assert then.dark is not None
+    assert then.dark.frames == pytest.approx(usual.dark.frames, rel=1e-3)
+    short = returning_molecules(3000, 45, on=3, dark=20, returning=0.7)
+    short["frame"] += 50_000
+    told = Blinking.of(link(short, 64, 1), 64, 1)
+    assert told is not None
+    assert told.dark_reason == "the recording is too short to tell dark times"
+
+
 def test_molecules_that_never_return_have_no_dark_time_even_on_crowded_lines() -> None:
     table = blinking_localizations(filaments_and_rings_nm(3000), 2000, 20, precision_nm=20)
     linked = link(table, 85, 1)

@@ -46,9 +46,12 @@ def test_gain_offset_and_read_noise_are_found(camera: Camera) -> None:
     assert abs(found.camera.gain - camera.gain) < 4 * found.gain_error + 0.01 * camera.gain
 
 
-def test_a_lamp_that_flickers_is_not_noise() -> None:
-    found = measure_camera(_record(_P9, _scene(), flicker=0.05), _record(_P9, _DARKNESS, seed=1))
-    assert found.camera.gain == pytest.approx(_P9.gain, rel=0.05)
+@pytest.mark.parametrize("offset", [_P9.offset, 16.0, 100.0])
+@pytest.mark.parametrize("flicker", [0.05, 0.15])
+def test_a_lamp_that_flickers_is_not_noise(offset: float, flicker: float) -> None:
+    camera = _P9.model_copy(update={"offset": offset})
+    found = measure_camera(_record(camera, _scene(70.0), flicker=flicker), _record(camera, _DARKNESS, seed=1))
+    assert found.camera.gain == pytest.approx(camera.gain, rel=0.05)
 
 
 def test_where_a_tone_curve_bends_the_line_ends() -> None:

@@ -108,6 +108,15 @@ def test_frames_that_were_left_out_are_not_asked_about() -> None:
     assert found.agreement.jaccard == 1
 
 
+def test_frames_that_were_left_out_count_for_no_repeats() -> None:
+    counts = spots(20)
+    counts[10:] = counts[10]
+    examiner = Examiner(FrameRange(start=2, stop=9))
+    examiner.add(chunk(0, counts), counts)
+    found = facts(examiner, fitted(counts[2:9], first=2), is_network=True)
+    assert (found.frames_compared, found.repeated) == (6, 0)
+
+
 def test_a_kept_video_is_examined_to_its_torn_end() -> None:
     cutter = ChunkCutter()
     units = encode_h264(numbered_frames(60, width=SIDE, height=SIDE))

@@ -47,6 +47,16 @@ def test_another_programs_table_gets_a_report_that_claims_nothing_of_its_camera(
     assert Report.model_validate_json((tmp_path / "out" / REPORT).read_bytes()) == report
 
 
+def test_a_table_whose_origin_is_the_middle_of_the_field_is_shown_whole(tmp_path: Path) -> None:
+    table = star_localizations(5000, frame_count=400)
+    for axis in ("x_nm", "y_nm"):
+        table[axis] -= table[axis].mean()
+    thunderstorm.write(tmp_path / "middle.csv", table, 160.0)
+    report = analyse_table(tmp_path / "middle.csv", tmp_path / "out", pixel_size_nm=160.0)
+    assert report.reconstruction.localizations_outside == 0
+    assert (report.roi.x, report.roi.y) == (0, 0)
+
+
 def test_what_cannot_be_analysed_is_refused_with_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="no complete result folder"):
         analyse_folder(tmp_path)

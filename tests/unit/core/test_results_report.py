@@ -47,6 +47,13 @@ def test_without_localizations_medians_are_null_and_not_nan() -> None:
     assert written["photons_median"] is written["precision_nm_median"] is None
 
 
+def test_one_row_without_photons_does_not_hide_what_the_others_have() -> None:
+    table = star_localizations(100)
+    median = float(np.median(table["photons"][1:]))
+    table["photons"][0] = np.nan
+    assert report_on(table).photons_median == pytest.approx(median)
+
+
 def test_without_frames_or_times_rates_are_null() -> None:
     nothing = provenance().model_copy(update={"frames_processed": 0, "processing_s": None})
     snapshot = Reconstruction(64, 64, 100, 20).snapshot()

@@ -70,7 +70,7 @@ def test_frame_numbers_do_not_wrap(tmp_path: Path, frame: int) -> None:
 
 
 def test_what_is_not_known_is_spelled_as_java_reads_it(tmp_path: Path) -> None:
-    localizations = np.array([(0, 0, 250.25, np.nan, np.nan, 12.5, np.nan, 0.9)], LOCALIZATION)
+    localizations = np.array([(0, 0, 250.25, np.inf, np.nan, 12.5, np.nan, 0.9)], LOCALIZATION)
     thunderstorm.write(tmp_path / "table.csv", localizations, 160)
     _, row = written(tmp_path / "table.csv")
-    assert row[4:] == ["NaN", "NaN", "NaN", "NaN", "12.500"]
+    assert row[4:] == ["NaN", "Infinity", "NaN", "NaN", "12.500"]

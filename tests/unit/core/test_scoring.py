@@ -50,6 +50,13 @@ def test_matching_is_optimal_rather_than_greedy() -> None:
     assert score(table, truth).matched == 2
 
 
+def test_many_far_pairs_are_as_good_as_one_and_none_is_given_up_for_another() -> None:
+    places = 1e6 * np.arange(60)
+    table = _table([(0, x + 19_000, 0) for x in places])
+    truth = _truth([(0, x, 0, 1, 1.0) for x in places])
+    assert score(table, truth, tolerance_nm=20_000).matched == 60
+
+
 def test_another_frame_or_beyond_the_tolerance_is_no_match() -> None:
     truth = _truth([(3, 1000, 1000, 1000, 1.0)])
     assert score(_table([(2, 1000, 1000)]), truth).matched == 0
