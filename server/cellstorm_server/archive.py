@@ -226,12 +226,10 @@ def _tell_findings(library: Library, store: Store, acquisition_id: str) -> None:
     """What was measured of the complete table takes the place of what was measured on the way."""
     report = Report.model_validate_json((library.results(acquisition_id) / REPORT).read_bytes())
     analysis = report.analysis
-    findings = {
-        "resolution_nm": analysis.resolution_nm,
-        "drift_nm": analysis.drift_total_nm,
-        "video_sha256": report.video_sha256,
-    }
-    store.set_fields(acquisition_id, **{name: value for name, value in findings.items() if value is not None})
+    measured = {"resolution_nm": analysis.resolution_nm, "drift_nm": analysis.drift_total_nm}
+    store.set_fields(acquisition_id, **{name: "" if value is None else value for name, value in measured.items()})
+    if report.video_sha256 is not None:
+        store.set_fields(acquisition_id, video_sha256=report.video_sha256)
 
 
 def _write_record(library: Library, store: Store, acquisition_id: str) -> None:

@@ -63,10 +63,8 @@ class Measuring:
         table = view.table()
         drift = drift_so_far(table, max(commit.end_frame for commit in view.commits))
         resolution_nm = ring_correlation(table).resolution_nm
-        known: dict[str, float] = {}
-        if isinstance(drift, Drift):
-            known["drift_nm"] = round(drift.total_nm, 1)
-        if resolution_nm is not None:
-            known["resolution_nm"] = round(resolution_nm, 1)
-        if known:
-            self._store.set_fields(acquisition_id, **known)
+        self._store.set_fields(
+            acquisition_id,
+            drift_nm=round(drift.total_nm, 1) if isinstance(drift, Drift) else "",
+            resolution_nm="" if resolution_nm is None else round(resolution_nm, 1),
+        )

@@ -163,6 +163,15 @@ def test_what_a_version_with_wider_limits_has_stored_is_still_read(gateway: Gate
     assert thresholds[created["id"]] == 0.02
 
 
+def test_what_was_measured_on_the_way_does_not_outlive_a_report_that_knows_nothing_of_it(gateway: Gateway) -> None:
+    created = gateway.create()
+    gateway.commit(created["id"], star_localizations(20), frames=20)
+    gateway.store.set_fields(created["id"], resolution_nm=96.0, drift_nm=5.0)
+    gateway.http.post(f"{API}/{created['id']}/finish")
+    finished = gateway.wait_for(created["id"], "finished")
+    assert (finished["resolution_nm"], finished["drift_nm"]) == (None, None)
+
+
 def test_the_resolution_is_known_at_the_end_and_stays_known(gateway: Gateway) -> None:
     created = gateway.create()
     structure = filaments_and_rings_nm(800, side_nm=6300)

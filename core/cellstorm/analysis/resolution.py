@@ -26,6 +26,8 @@ from cellstorm.analysis.precision import typical_precision_nm
 from cellstorm.localizations import Localizations
 
 THRESHOLD: Final = 1 / 7
+FINER: Final = "the halves still agree at the finest detail that was looked at"
+"""The reason where the resolution is better than can be told."""
 MIN_LOCALIZATIONS: Final = 1000
 _MIN_SIDE: Final = 32
 _MAX_SIDE: Final = 4096
@@ -194,7 +196,7 @@ def _crossing(
     """Resolution by the first frequency at which the curve falls below 1/7, interpolated; or why there is none."""
     below = np.flatnonzero(smoothed < THRESHOLD)
     if not len(below):
-        return None, "the halves still agree at the finest detail that was looked at"
+        return None, FINER
     after = int(below[0])
     if after < _MIN_CROSSING_RING or not _is_common(correlation[:after], samples[:after]):
         return None, "the two halves of the recording have too little structure in common"

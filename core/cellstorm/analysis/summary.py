@@ -19,7 +19,7 @@ from cellstorm.analysis.local_resolution import LocalResolution
 from cellstorm.analysis.over_time import OverTime
 from cellstorm.analysis.precision import nena_precision, typical_precision_nm
 from cellstorm.analysis.recording import RecordingQuality
-from cellstorm.analysis.resolution import RingCorrelation, ring_correlation
+from cellstorm.analysis.resolution import FINER, RingCorrelation, ring_correlation
 from cellstorm.analysis.unknown import Unknown
 from cellstorm.analysis.verdict import Evidence, Finding, verdict
 from cellstorm.localizations import Localizations
@@ -213,6 +213,7 @@ def _evidence(analysis: Analysis, table: Localizations, given: Circumstances) ->
         localizations=len(table),
         precision_nm=max(known_nm, default=None),
         resolution_nm=analysis.resolution_nm,
+        is_finer=analysis.reasons.get("resolution_nm") == FINER,
         drift_total_nm=analysis.drift_total_nm,
         drift_uncertainty_nm=analysis.drift_uncertainty_nm,
         crowded=analysis.crowded,

@@ -77,6 +77,8 @@ class Evidence:
     precision_nm: float | None
     """By neighbours where known and not below what the fits say, else what the fits say: the more careful one."""
     resolution_nm: float | None
+    is_finer: bool
+    """Where there is no figure: whether that is because it would be too good to be told."""
     drift_total_nm: float | None
     drift_uncertainty_nm: float | None
     crowded: float | None
@@ -325,7 +327,15 @@ def _photons_or_molecules(evidence: Evidence) -> Iterator[Finding]:
     resolution, precision = evidence.resolution_nm, evidence.precision_nm
     left = evidence.over_time.last_over_first if evidence.over_time else None
     lasting = " Molecules were as many at the end as at the beginning." if left is not None and left > LASTING else ""
-    if resolution is None:
+    if resolution is None and evidence.is_finer:
+        yield Finding(
+            about="detail",
+            weight="note",
+            says="Different times of the recording show the same structure to the finest detail that was looked at.",
+            advice="Look whether the same frames come again and again, as in a film that is played twice: what agrees then is "
+            "one recording with itself.",
+        )
+    elif resolution is None:
         yield Finding(
             about="structure",
             weight="limit",

@@ -59,6 +59,9 @@ def acquisition_of(
     def number(name: str) -> int | None:
         return int(fields[name]) if name in fields else None
 
+    def measured(name: str) -> float | None:
+        return float(fields[name]) if fields.get(name) else None  # empty: it was known, and is no longer
+
     state = State(fields["state"])
     paused = bool(fields.get("paused_at")) and state not in OVER
     newest = float(fields.get("newest_received_at", 0))
@@ -94,8 +97,8 @@ def acquisition_of(
         lag_s=round(now - newest, 3) if is_busy and newest > 0 else None,
         fps=fps,
         eta_s=eta_s,
-        resolution_nm=float(fields["resolution_nm"]) if "resolution_nm" in fields else None,
-        drift_nm=float(fields["drift_nm"]) if "drift_nm" in fields else None,
+        resolution_nm=measured("resolution_nm"),
+        drift_nm=measured("drift_nm"),
         error=fields.get("error") or None,
         notice=fields.get("notice") or None,
     )

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Api } from "./api";
+import { texts } from "./texts";
 import { acquisitionWith, FakeServer, problem } from "./fakes";
 
 const ORIGIN = "https://lab.example";
@@ -15,11 +16,19 @@ test("settings are sent as JSON, and no token with them", async () => {
 });
 
 test("what the server refuses is told in its own words", async () => {
-  const server = new FakeServer(() => problem(401, "the token does not fit"));
+  const server = new FakeServer(() => problem(403, "this is for the admin"));
   await expect(apiOf(server).list()).rejects.toMatchObject({
     reason: "not_allowed",
-    message: "the token does not fit",
+    message: "this is for the admin",
   });
+});
+
+test("whose right has ended is told so in the page's words, and the page hears of it", async () => {
+  let heard = 0;
+  const server = new FakeServer(() => problem(401, "send the header Authorization: Bearer TOKEN"));
+  const api = new Api(ORIGIN, server.send, () => (heard += 1));
+  await expect(api.list()).rejects.toMatchObject({ reason: "not_joined", message: texts.problems.rightEnded });
+  expect(heard).toBe(1);
 });
 
 test("a server that is away is worth another try, one that refuses is not", async () => {

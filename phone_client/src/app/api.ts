@@ -12,11 +12,14 @@ import type {
 import type { Batch, BatchDetail, CodeRequest, JoinCode, ResultFile } from "../generated/models";
 import { PageError } from "./errors";
 import { type RequestOptions, request } from "./http";
+import { texts } from "./texts";
 
 export class Api {
   constructor(
     readonly origin: string = location.origin,
     private readonly send: typeof fetch = (input, init) => fetch(input, init),
+    /** The server no longer knows this browser. */
+    private readonly onEnded: () => void = () => undefined,
   ) {}
 
   async list(signal?: AbortSignal): Promise<Acquisition[]> {
@@ -98,8 +101,8 @@ export class Api {
   }
 
   /** No more frames will come; the server then writes the results. */
-  async finish(id: string): Promise<void> {
-    await this.#request(`${pathOf(id)}/finish`, { method: "POST" });
+  async finish(id: string, signal?: AbortSignal): Promise<void> {
+    await this.#request(`${pathOf(id)}/finish`, { method: "POST", ...(signal && { signal }) });
   }
 
   /** The sum of all frames as a PNG; null while there is none. */
@@ -179,8 +182,15 @@ export class Api {
     }
   }
 
-  #request(path: string, options: RequestOptions = {}): Promise<Response> {
-    return request(`${this.origin}/api/v1${path}`, options, this.send);
+  async #request(path: string, options: RequestOptions = {}): Promise<Response> {
+    try {
+      return await request(`${this.origin}/api/v1${path}`, options, this.send);
+    } catch (error) {
+      if (!(error instanceof PageError) || error.reason !== "not_joined") throw error;
+      this.onEnded();
+      // What the server says of it is meant for programs, too.
+      throw new PageError("not_joined", texts.problems.rightEnded, { cause: error });
+    }
   }
 }
 

@@ -31,6 +31,11 @@ export function openDialog(heading: string, ...content: Node[]): Dialog {
   return { root, closed, close: (answer = "") => root.close(answer) };
 }
 
+/** Those that are open asked something of a place that is no longer on the screen. */
+export function closeDialogs(): void {
+  for (const open of document.querySelectorAll<HTMLDialogElement>("dialog[open]")) open.close("");
+}
+
 /** Whether the person means it. */
 export async function confirmed(heading: string, question: string, label: string): Promise<boolean> {
   const yes = button(label, { class: "danger" }, () => dialog.close("yes"));

@@ -7,6 +7,7 @@ export type FailureReason =
   | "no_codec"
   | "storage_full" // of this device
   | "no_runtime" // neither WebGPU nor WebAssembly runs the generator
+  | "not_joined" // nobody has joined from here, or it has expired
   | "not_allowed"
   | "not_found"
   | "wrong_state"

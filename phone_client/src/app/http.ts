@@ -6,7 +6,7 @@ import { type FailureReason, PageError } from "./errors";
 import { texts } from "./texts";
 
 const REASONS: Record<number, FailureReason> = {
-  401: "not_allowed",
+  401: "not_joined",
   403: "not_allowed",
   404: "not_found",
   409: "wrong_state",

@@ -1,6 +1,7 @@
 /** The page's door: which place is wanted, whether this browser may go there, and the module that shows it. */
 import { Api } from "./api";
 import "./controls.css";
+import { closeDialogs } from "./dialog";
 import { button, element } from "./dom";
 import { PageError, messageOf } from "./errors";
 import { keepInstalled } from "./installed";
@@ -20,7 +21,7 @@ const ANSWER_MS = 1500;
 
 const root = rootElement();
 const session = new Session(localStorage);
-const page: Page = { api: new Api(), session, go };
+const page: Page = { api: new Api(location.origin, undefined, askToJoinAgain), session, go };
 let leaving = new AbortController();
 let isFirst = true;
 /** Of a link that was opened while the server was away: it stands in no address, and whoever tries again needs it. */
@@ -46,11 +47,19 @@ function go(place: Place, how: "push" | "replace" = "push"): void {
   void open();
 }
 
+/** Its code has expired, or was taken back. Who films stays at the camera, which keeps what there is to see and to say. */
+function askToJoinAgain(): void {
+  if (session.grants.length === 0) return; // that is known already
+  session.ended();
+  if (placeOf(location.hash)?.page !== "film") void open();
+}
+
 /** Shows the place of the address bar, until another one is opened. */
 async function open(): Promise<void> {
   leaving.abort();
   leaving = new AbortController();
   const { signal } = leaving;
+  closeDialogs();
   try {
     await exchangeToken();
     const place = placeOf(location.hash);

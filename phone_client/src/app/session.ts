@@ -51,7 +51,8 @@ export class Session {
       return await this.#open("GET");
     } catch (error) {
       if (!(error instanceof PageError)) throw error;
-      return error.reason === "not_allowed" ? { state: "none" } : { state: "unknown", error };
+      const isNobody = error.reason === "not_joined" || error.reason === "not_allowed";
+      return isNobody ? { state: "none" } : { state: "unknown", error };
     }
   }
 
@@ -69,6 +70,11 @@ export class Session {
 
   async leave(): Promise<void> {
     await request(this.origin + PATH, { method: "DELETE" }, this.send);
+    this.ended();
+  }
+
+  /** The server no longer knows this browser: what it was allowed has ended, or was taken away. */
+  ended(): void {
     this.#state = { state: "none" };
     this.keep.removeItem(JOINED);
   }

@@ -83,6 +83,7 @@ const english = {
   nameDefault: "Acquisition",
   pixelSize: "Pixel size (nm)",
   pixelSizeAdvice: "What one camera pixel covers in the sample.",
+  pixelSizeWrong: "Nanometres from 1 to 10000, such as 108.5",
   model: "Generator",
   modelDefault: "default",
   modelForLive: (name: string) => `${name} · keeps up with the camera`,
@@ -178,6 +179,7 @@ const english = {
     upload: "Upload",
     uploadOn: "Go on uploading",
     uploading: (percent: number, rate: string): string => `Uploading, ${percent.toFixed(0)}\u00a0% ${rate}`,
+    looking: "It has arrived; the server looks into it…",
     waiting: "The network is away; trying again by itself…",
     uploaded: "Uploaded",
     open: "Open the result",
@@ -516,6 +518,8 @@ const english = {
     connectingAgain: (attempt: number, detail: string): string => `${detail} Attempt ${attempt}…`,
     keepStill: "Keep still.",
     stopping: "Sending the last frames…",
+    endUnheard:
+      "The server cannot be reached. It ends the film by itself after a while; nothing that has arrived is lost.",
     linkLost: "The link is lost.",
     missing: (seconds: number, frames: number): string =>
       `${seconds.toFixed(0)}\u00a0s away, ${frames} frames not sent. It goes on by itself.`,
@@ -524,7 +528,7 @@ const english = {
     cannotKeepUp: (frames: number, seconds: number): string =>
       `${frames} frames wait at the server, ${seconds.toFixed(0)}\u00a0s of film. Nothing is lost: the newest come first, the others follow.`,
     tooSlow: (doneFps: number, sentFps: number): string =>
-      `It does ${doneFps.toFixed(0)} of ${sentFps.toFixed(0)} frames a second. For a live image choose a smaller square next time.`,
+      `The server does ${doneFps.toFixed(0)} of ${sentFps.toFixed(0)} frames a second. For a live image choose a smaller square next time.`,
     wrongSize: (width: number, height: number): string => `The browser sends ${width}×${height} instead.`,
     limitedBy: {
       cpu: "This phone is too hot or too slow for the picture: choose a smaller square.",
@@ -563,6 +567,7 @@ const english = {
   problems: {
     unreachable: "The server cannot be reached. Is this device still in its network?",
     answered: (status: number): string => `The server answered ${status}.`,
+    rightEnded: "What this device was allowed has ended. Join again with a code.",
     updated: "The server was updated. Reload this page.",
     noSession: "The server's answer names no session (no Location).",
     videoBlocked: "The video does not get through to the server. Are both in the same network?",

@@ -1,14 +1,15 @@
 /** The place where one films: frame it, hold it still, press one button, and watch the image grow. */
 import { confirmed } from "../app/dialog";
 import { element, say } from "../app/dom";
-import { messageOf } from "../app/errors";
+import { PageError, messageOf } from "../app/errors";
 import { notice } from "../app/notice";
 import type { Page } from "../app/page";
 import { type Place, fragmentOf } from "../app/places";
 import { bar } from "../app/shell";
 import { stateWord } from "../app/states";
 import { texts } from "../app/texts";
-import type { Acquisition } from "../generated/models";
+import { askBeforeUnload } from "../app/unload";
+import type { Acquisition, NewAcquisition } from "../generated/models";
 import { sleep } from "../app/backoff";
 import { keepScreenOn } from "./awake";
 import "./capture.css";
@@ -26,6 +27,7 @@ const words = texts.capture;
 const EXPOSURE_EVERY_MS = 5000;
 const REPORT_EVERY_MS = 10_000;
 const REQUEST_MS = 4000;
+const FINISH_MS = 10_000;
 
 export function show(root: HTMLElement, page: Page, place: Place, signal: AbortSignal): void {
   if (place.page === "film") new FilmPlace(root, page, place.id, signal).begin();
@@ -50,6 +52,9 @@ class FilmPlace {
   readonly #result = element("div", { class: "result-slot" });
   #shown: ResultView | null = null;
   #acquisition: Acquisition | null = null;
+  /** Of the acquisition that the first press makes. */
+  #wanted: NewAcquisition | null = null;
+  #release: (() => void) | null = null;
   #awake: AbortController | null = null;
   #exposureWarning: string | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -135,7 +140,7 @@ class FilmPlace {
         isReachable: (signal) => reach.isReachable(signal),
         finish: async () => {
           await this.#tellCamera().catch((error: unknown) => this.#forgive(error)); // it has been told while filming
-          await api.finish(this.id!);
+          await this.#finish(this.id!);
         },
         framesSoFar: () => this.#bench.desk.cropping?.counts.passed ?? 0,
         nowMs: () => performance.now(),
@@ -145,6 +150,17 @@ class FilmPlace {
     );
   }
 
+  /** A server that does not answer ends the film by itself: nobody need wait for it. */
+  async #finish(id: string): Promise<void> {
+    const soon = AbortSignal.timeout(FINISH_MS);
+    try {
+      await this.page.api.finish(id, soon);
+    } catch (error) {
+      if (!soon.aborted) throw error;
+      throw new PageError("unreachable", words.endUnheard, { cause: error });
+    }
+  }
+
   #pressed(): void {
     const { state } = this.#filming.capture;
     if (state === "idle" || state === "failed") void this.#start();
@@ -152,14 +168,21 @@ class FilmPlace {
   }
 
   async #start(): Promise<void> {
-    // One that is over takes no more frames: the next film is another.
-    if (this.#acquisition !== null && !isOpen(this.#acquisition)) {
+    // One that is over, or was deleted, takes no more frames: the next film is another.
+    if (this.#isGone(this.#filming.capture)) {
       this.page.go({ page: "film", id: null });
       return;
     }
+    if (this.id === null) this.#wanted = this.#bench.form.wanted();
+    if (this.id === null && this.#wanted === null) return;
     this.#bench.desk.cropping?.pace(null);
     this.#running = this.#filming.start();
     await this.#running;
+  }
+
+  #isGone(capture: Capture): boolean {
+    const isDeleted = capture.state === "failed" && capture.reason === "not_found";
+    return isDeleted || (this.#acquisition !== null && !isOpen(this.#acquisition));
   }
 
   get #isFilming(): boolean {
@@ -176,8 +199,8 @@ class FilmPlace {
   }
 
   async #create(): Promise<void> {
-    if (this.id === null) {
-      const { id } = await this.page.api.create(this.#bench.form.wanted());
+    if (this.id === null && this.#wanted !== null) {
+      const { id } = await this.page.api.create(this.#wanted);
       this.page.session.created(id);
       this.id = id;
       // The place stays as it is, camera and all; but a reload comes back to this acquisition.
@@ -230,20 +253,26 @@ class FilmPlace {
     if (isOver) {
       this.#awake?.abort();
       this.#awake = null;
+      this.#release?.();
+      this.#release = null;
     } else if (this.#awake === null) {
       this.#awake = new AbortController();
       keepScreenOn(AbortSignal.any([this.#awake.signal, this.signal]));
+      this.#release = askBeforeUnload();
     }
     if (capture.state !== "filming") return;
     this.#leaving.hold();
-    if (capture.gap === null) this.#tabs.open("image");
-    else this.#shown?.connectAnew();
+    if (capture.gap === null) {
+      this.#tabs.open("image");
+      scrollTo(0, 0); // begun from a fold that was open
+    } else this.#shown?.connectAnew();
   }
 
   #pressText(capture: Capture): string {
-    if (capture.state === "failed") return words.filmAgain;
-    if (capture.state !== "idle") return words.stop;
-    return this.#acquisition === null || isOpen(this.#acquisition) ? words.film : words.newFilm;
+    if (capture.state !== "idle" && capture.state !== "failed") return words.stop;
+    if (this.#isGone(capture)) return words.newFilm;
+    const isBegun = capture.state === "failed" || (this.#acquisition?.frames_received ?? 0) > 0;
+    return isBegun ? words.filmAgain : words.film;
   }
 
   #showAcquisition(acquisition: Acquisition): void {

@@ -95,6 +95,7 @@ export function runView(filming: () => Filming, cropping: () => Cropping | null,
         if (capture.gap !== null) backAtMs = performance.now();
       } else if (capture.state === "idle" || capture.state === "failed") {
         begunAtMs = null;
+        moment = { ...moment, rates: null }; // nothing flows any more
         void tick(); // what the last session sent to its very end
       }
       root.hidden = begunAtMs === null && moment.acquisition === null;

@@ -1,6 +1,7 @@
 /** Before filming: which camera, how large a square, and what the acquisition is to be called. */
 import { element, field, say } from "../app/dom";
 import { messageOf } from "../app/errors";
+import { PixelSizeInput } from "../app/pixel_size";
 import { texts } from "../app/texts";
 import type { Model, NewAcquisition } from "../generated/models";
 import { type CameraChoice, listCameras } from "./camera";
@@ -9,7 +10,6 @@ import type { CaptureMemory } from "./memory";
 import { resized, sidesFor } from "./square";
 
 const words = texts.capture;
-const USUAL_PIXEL_SIZE_NM = 100;
 
 export interface CameraView {
   readonly root: HTMLDetailsElement;
@@ -65,22 +65,17 @@ async function offerCameras(choice: HTMLSelectElement, open: CameraChoice): Prom
 
 export interface AcquisitionForm {
   readonly root: HTMLDetailsElement;
-  /** What the person wants; remembered for the next time. */
-  wanted(): NewAcquisition;
+  /** What the person wants; remembered for the next time. Null where something must be put right first, which is shown. */
+  wanted(): NewAcquisition | null;
   /** Likewise, of a recording that stays on this device. */
-  about(): { name: string; pixelSizeNm: number };
+  about(): { name: string; pixelSizeNm: number } | null;
 }
 
 /** `models`: the generators to choose from; null where none is needed yet. */
 export function acquisitionForm(models: (() => Promise<Model[]>) | null, memory: CaptureMemory): AcquisitionForm {
   const kept = memory.acquisition;
   const name = element("input", { id: "film-name", maxlength: "200", autocomplete: "off", placeholder: autoName() });
-  const sizes = { type: "number", inputmode: "decimal", step: "any", min: "1", max: "10000", required: true };
-  const pixelSize = element("input", {
-    id: "film-pixel-size",
-    ...sizes,
-    value: String(kept?.pixelSizeNm ?? USUAL_PIXEL_SIZE_NM),
-  });
+  const pixelSize = new PixelSizeInput("film-pixel-size", kept?.pixelSizeNm);
   const model = element("select", { id: "film-model" }, element("option", { value: "" }, words.modelDefault));
   const problem = element("p", { class: "problem" });
   name.value = kept?.name ?? "";
@@ -88,7 +83,7 @@ export function acquisitionForm(models: (() => Promise<Model[]>) | null, memory:
     (offered) => model.append(...offered.map((each) => modelOption(each, kept))),
     (error: unknown) => say(problem, messageOf(error)),
   );
-  const sizeAndModel = element("div", { class: "pair" }, field(words.pixelSize, pixelSize));
+  const sizeAndModel = element("div", { class: "pair" }, field(words.pixelSize, pixelSize.root));
   if (models !== null) sizeAndModel.append(field(words.model, model));
   const summary = element("span", { class: "fold-state" });
   const root = element(
@@ -99,11 +94,12 @@ export function acquisitionForm(models: (() => Promise<Model[]>) | null, memory:
     sizeAndModel,
     problem,
   );
-  const show = () => say(summary, `${name.value.trim() || autoName()} · ${pixelSize.value} nm`);
+  const show = () => say(summary, `${name.value.trim() || autoName()} · ${pixelSize.nm ?? texts.unknown} nm`);
   root.addEventListener("input", show);
   show();
   const about = () => {
-    const pixelSizeNm = pixelSize.validity.valid ? pixelSize.valueAsNumber : USUAL_PIXEL_SIZE_NM;
+    const pixelSizeNm = pixelSize.asked();
+    if (pixelSizeNm === null) return null;
     const chosen = models === null ? (kept?.model ?? null) : model.value === "" ? null : model.value;
     memory.acquisition = { name: name.value.trim(), pixelSizeNm, model: chosen };
     return { name: name.value.trim() || autoName(), pixelSizeNm };
@@ -112,8 +108,9 @@ export function acquisitionForm(models: (() => Promise<Model[]>) | null, memory:
     root,
     about,
     wanted: () => {
-      const { name: chosenName, pixelSizeNm } = about();
-      const settings: NewAcquisition = { name: chosenName, pixel_size_nm: pixelSizeNm };
+      const chosen = about();
+      if (chosen === null) return null;
+      const settings: NewAcquisition = { name: chosen.name, pixel_size_nm: chosen.pixelSizeNm };
       if (model.value !== "") settings.model = model.value;
       return settings;
     },

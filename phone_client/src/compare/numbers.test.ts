@@ -39,7 +39,7 @@ const made = (changes: Partial<Acquisition["settings"]>, more: Partial<Acquisiti
 
 test("figures stand side by side, with the second by the first", () => {
   const [localizations, , shared, photons, precision, resolution] = rowsOf(COMPARISON, "unknown");
-  expect(localizations).toMatchObject({ first: "12\u2009000", second: "9\u2009000", ratio: "×0.75" });
+  expect(localizations).toMatchObject({ first: "12\u202f000", second: "9\u202f000", ratio: "×0.75" });
   expect(shared).toMatchObject({ first: "75\u00a0%", second: "100\u00a0%", ratio: "" });
   expect(photons).toMatchObject({ first: "850", second: "935", ratio: "×1.10" });
   expect(precision).toMatchObject({ first: "12 nm", ratio: "×1.00" });
@@ -49,7 +49,7 @@ test("figures stand side by side, with the second by the first", () => {
 test("what both have in common is told in words and numbers", () => {
   expect(factsOf(COMPARISON, "unknown").map(({ value }) => value)).toEqual([
     "75\u00a0%",
-    "9\u2009000",
+    "9\u202f000",
     "18 nm",
     "+0.0, +3.2 nm",
     "×1.10",

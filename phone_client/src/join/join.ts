@@ -1,6 +1,6 @@
 /** A code from the room's screen becomes this device's session; then the camera. */
 import { element, field, say } from "../app/dom";
-import { PageError } from "../app/errors";
+import { type FailureReason, PageError } from "../app/errors";
 import { MODULES } from "../app/modules";
 import { type Notice, notice } from "../app/notice";
 import type { Page } from "../app/page";
@@ -77,8 +77,10 @@ async function tryCode(
   }
 }
 
+const SPENT: ReadonlySet<FailureReason> = new Set(["not_joined", "not_allowed", "not_found"]);
+
 /** A code that is used up or too old is nobody's mistake: what to do next stands beside it. */
 function explained(error: unknown): unknown {
-  const isSpent = error instanceof PageError && (error.reason === "not_allowed" || error.reason === "not_found");
+  const isSpent = error instanceof PageError && SPENT.has(error.reason);
   return isSpent ? `${texts.codeWrong} ${texts.codeWrongAdvice}` : error;
 }

@@ -47,6 +47,8 @@ async function offer(
   signal.addEventListener("abort", () => [stop, shown].forEach((each) => each.abort()), { once: true });
 
   const begin = async (open: () => Promise<LocalSource>) => {
+    const chosen = form.chosen();
+    if (chosen === null) return;
     complain(null);
     for (const each of [stop, shown]) each.abort();
     const mine = new AbortController();
@@ -57,7 +59,7 @@ async function offer(
         source.close(); // something else was begun while the browser asked for the camera
         return;
       }
-      const view = new RunView(source, form.chosen(), mine, shown.signal);
+      const view = new RunView(source, chosen, mine, shown.signal);
       run.replaceChildren(view.root);
       view.root.scrollIntoView({ block: "nearest" }); // on a phone it lies below what was chosen
       view.run().finally(source.close).catch(complain);

@@ -1,5 +1,6 @@
 /** What is chosen before a reconstruction begins; remembered on this device. */
 import { element, field } from "../app/dom";
+import { PixelSizeInput, USUAL_PIXEL_SIZE_NM } from "../app/pixel_size";
 import { texts } from "../app/texts";
 import { CAMERAS } from "../generated/tables";
 import type { Readout } from "./emitters";
@@ -15,7 +16,6 @@ const SIDES_PX = [64, 128, 256, 512] as const;
 const KEY = "cellstorm-local";
 /** A third of the default's work for each frame: what a phone keeps up with. */
 const LIGHT = "fast";
-const PIXEL_SIZE_NM = { least: 1, most: 10_000, usual: 100 };
 
 interface Remembered {
   generator: string;
@@ -23,7 +23,11 @@ interface Remembered {
   pixelSizeNm: number;
 }
 
-export function settingsForm(generators: readonly LocalGenerator[]): { root: HTMLElement; chosen(): LocalSettings } {
+/** `chosen`: null where something must be put right first, which the person is shown. */
+export function settingsForm(generators: readonly LocalGenerator[]): {
+  root: HTMLElement;
+  chosen(): LocalSettings | null;
+} {
   const before = remembered(generators);
   const generator = select(
     "local-generator",
@@ -35,17 +39,10 @@ export function settingsForm(generators: readonly LocalGenerator[]): { root: HTM
     SIDES_PX.map((px) => ({ value: String(px), label: texts.onDevice.pixels(px) })),
     String(before.sidePx),
   );
-  const pixelSize = element("input", {
-    id: "local-pixel-size",
-    type: "number",
-    inputmode: "decimal",
-    step: "any",
-    min: String(PIXEL_SIZE_NM.least),
-    max: String(PIXEL_SIZE_NM.most),
-    value: String(before.pixelSizeNm),
-  });
-  const chosen = (): LocalSettings => {
-    const pixelSizeNm = pixelSize.validity.valid ? pixelSize.valueAsNumber : PIXEL_SIZE_NM.usual;
+  const pixelSize = new PixelSizeInput("local-pixel-size", before.pixelSizeNm);
+  const chosen = (): LocalSettings | null => {
+    const pixelSizeNm = pixelSize.asked();
+    if (pixelSizeNm === null) return null;
     const wanted = generators.find(({ spec }) => spec.name === generator.value) ?? generators[0]!;
     const kept: Remembered = { generator: wanted.spec.name, sidePx: Number(side.value), pixelSizeNm };
     localStorage.setItem(KEY, JSON.stringify(kept));
@@ -57,7 +54,7 @@ export function settingsForm(generators: readonly LocalGenerator[]): { root: HTM
     { class: "local-settings" },
     field(texts.onDevice.generator, generator),
     field(texts.onDevice.square, side),
-    field(texts.pixelSize, pixelSize),
+    field(texts.pixelSize, pixelSize.root),
   );
   return { root, chosen };
 }
@@ -67,7 +64,7 @@ function remembered(generators: readonly LocalGenerator[]): Remembered {
     generators.find(({ spec }) => spec.name === LIGHT) ??
     generators.find(({ isDefault }) => isDefault) ??
     generators[0];
-  const defaults = { generator: usual?.spec.name ?? "", sidePx: 128, pixelSizeNm: PIXEL_SIZE_NM.usual };
+  const defaults = { generator: usual?.spec.name ?? "", sidePx: 128, pixelSizeNm: USUAL_PIXEL_SIZE_NM };
   const kept = localStorage.getItem(KEY);
   if (kept === null) return defaults;
   try {

@@ -1,22 +1,28 @@
-/** Uploading recordings that lie in files: one acquisition each, resumable as long as this page is open. */
+/**
+ * Uploading recordings that lie in files: one acquisition each, resumable as long as this page is open. They go on,
+ * whichever place of it is on the screen.
+ */
 import { button, element, field } from "../app/dom";
 import type { Page } from "../app/page";
+import { PixelSizeInput } from "../app/pixel_size";
 import { texts } from "../app/texts";
 import { UploadControl } from "./upload_control";
 
 const ACCEPTED = "video/*,.mkv,.tif,.tiff";
-const USUAL_PIXEL_SIZE_NM = 100;
 
-export function fileUploads(page: Page, signal: AbortSignal): HTMLElement {
+/** The page's own list: whoever comes back to it finds it as it is by then. */
+const LISTS = new WeakMap<Page, HTMLElement>();
+
+export function fileUploads(page: Page): HTMLElement {
   const input = element("input", { type: "file", accept: ACCEPTED, multiple: true, id: "upload-files" });
-  const number = { type: "number", inputmode: "decimal", step: "any", min: "1", max: "10000" };
-  const pixelSize = element("input", { id: "upload-pixel-size", ...number, value: String(USUAL_PIXEL_SIZE_NM) });
-  const list = element("ul", { class: "uploads" });
+  const pixelSize = new PixelSizeInput("upload-pixel-size");
+  const list = LISTS.get(page) ?? element("ul", { class: "uploads" });
+  LISTS.set(page, list);
   input.addEventListener("change", () => {
     const files = [...(input.files ?? [])];
-    const pixelSizeNm = pixelSize.validity.valid ? pixelSize.valueAsNumber : USUAL_PIXEL_SIZE_NM;
+    const pixelSizeNm = pixelSize.asked();
     input.value = ""; // the same file may be chosen again
-    list.append(...files.map((file) => entry(file, pixelSizeNm, page, signal)));
+    if (pixelSizeNm !== null) list.append(...files.map((file) => entry(file, pixelSizeNm, page)));
   });
   return element(
     "section",
@@ -25,7 +31,7 @@ export function fileUploads(page: Page, signal: AbortSignal): HTMLElement {
     element(
       "div",
       { class: "upload-fields" },
-      field(texts.pixelSize, pixelSize, texts.pixelSizeAdvice),
+      field(texts.pixelSize, pixelSize.root, texts.pixelSizeAdvice),
       field(texts.kept.uploadFileDetail, input),
     ),
     list,
@@ -33,7 +39,7 @@ export function fileUploads(page: Page, signal: AbortSignal): HTMLElement {
 }
 
 /** It is sent as soon as it is chosen. */
-function entry(file: File, pixelSizeNm: number, page: Page, leaving: AbortSignal): HTMLElement {
+function entry(file: File, pixelSizeNm: number, page: Page): HTMLElement {
   const subject = {
     name: file.name.replace(/\.[^.]*$/, ""),
     pixelSizeNm,
@@ -46,7 +52,7 @@ function entry(file: File, pixelSizeNm: number, page: Page, leaving: AbortSignal
     root.remove();
     return control.discard();
   });
-  const control = new UploadControl(subject, page, leaving, (isSending) => (remove.hidden = isSending));
+  const control = new UploadControl(subject, page, null, (isSending) => (remove.hidden = isSending));
   const actions = element("div", { class: "actions" }, control.action, remove);
   const root = element("li", { class: "upload" }, element("h3", {}, file.name), control.root, actions);
   void control.start();

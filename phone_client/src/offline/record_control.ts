@@ -4,6 +4,7 @@ import { PageError, messageOf, unreachable } from "../app/errors";
 import { notice } from "../app/notice";
 import { fragmentOf } from "../app/places";
 import { texts } from "../app/texts";
+import { askBeforeUnload } from "../app/unload";
 import { keepScreenOn } from "../capture/awake";
 import { duration, size } from "./amounts";
 import { type About, Recorder, mediaRecorder } from "./recorder";
@@ -12,7 +13,8 @@ import { type Recording, RecordingStore, storageProblem } from "./store";
 export interface RecordParts {
   /** What is filmed; null while there is no camera. */
   stream(): MediaStream | null;
-  about(): About;
+  /** Null where something must be put right first, which the person is shown. */
+  about(): About | null;
   /** What it is filmed with, to be kept with the recording. */
   camera(): Recording["camera"];
   /** It has begun, or ended: meanwhile the page offers nothing else. */
@@ -32,6 +34,7 @@ export class RecordControl {
   readonly #problem = notice();
   #state: State = { state: "idle" };
   #isReady = false;
+  #release: (() => void) | null = null;
 
   constructor(
     private readonly parts: RecordParts,
@@ -59,6 +62,8 @@ export class RecordControl {
   }
 
   async #start(): Promise<void> {
+    const about = this.parts.about();
+    if (about === null) return;
     this.#problem.show(null);
     say(this.#status, "");
     this.#become({ state: "starting" });
@@ -68,7 +73,7 @@ export class RecordControl {
       if (stream === null) throw new PageError("no_camera", texts.kept.noCamera);
       keepForGood();
       store = await RecordingStore.open();
-      const recorder = await this.#begin(stream, store);
+      const recorder = await this.#begin(about, stream, store);
       const awake = new AbortController();
       keepScreenOn(AbortSignal.any([awake.signal, this.leaving])); // a phone that sleeps films nothing
       this.#become({ state: "recording", recorder, store, awake });
@@ -81,10 +86,10 @@ export class RecordControl {
     }
   }
 
-  #begin(stream: MediaStream, store: RecordingStore): Promise<Recorder> {
+  #begin(about: About, stream: MediaStream, store: RecordingStore): Promise<Recorder> {
     const recorder = mediaRecorder(stream);
     const parts = { store, recorder, newId: () => crypto.randomUUID(), now: () => Date.now() };
-    return Recorder.begin(this.parts.about(), this.parts.camera(), parts, {
+    return Recorder.begin(about, this.parts.camera(), parts, {
       progress: ({ durationS, bytes }) => {
         if (this.#state.state === "recording") {
           say(this.#status, texts.kept.recording(duration(durationS), size(bytes)));
@@ -119,6 +124,11 @@ export class RecordControl {
 
   #become(state: State): void {
     this.#state = state;
+    if (this.isRecording) this.#release ??= askBeforeUnload();
+    else {
+      this.#release?.();
+      this.#release = null;
+    }
     this.#show();
     this.parts.onChange(this.isRecording);
   }

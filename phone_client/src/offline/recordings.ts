@@ -31,7 +31,7 @@ export function show(root: HTMLElement, page: Page, _place: Place, signal: Abort
     list,
     room,
   );
-  if (page.session.may("film")) main.insertBefore(fileUploads(page, signal), list);
+  if (page.session.may("film")) main.insertBefore(fileUploads(page), list);
   else void comeBackWhenKnown(page, signal);
   fill(list, page, signal).catch(problem.show);
   showRoom(room).catch(problem.show);

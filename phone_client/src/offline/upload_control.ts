@@ -10,6 +10,7 @@ import { notice } from "../app/notice";
 import type { Page } from "../app/page";
 import { fragmentOf } from "../app/places";
 import { texts } from "../app/texts";
+import { askBeforeUnload } from "../app/unload";
 import type { CameraReport } from "../generated/models";
 import { rate } from "./amounts";
 import type { UploadState } from "./store";
@@ -45,13 +46,14 @@ export class UploadControl {
   constructor(
     private readonly subject: UploadSubject,
     private readonly page: Page,
-    leaving: AbortSignal,
+    /** When it pauses by itself; null where it goes on as long as the page is open. */
+    leaving: AbortSignal | null,
     private readonly onOffer: (isSending: boolean) => void = () => undefined,
   ) {
     this.#upload = subject.upload;
     this.#bar.setAttribute("aria-label", `${texts.kept.upload}: ${subject.name}`);
     this.root.append(this.#bar, this.#status, this.#problem.root);
-    leaving.addEventListener("abort", () => this.pause(), { once: true });
+    leaving?.addEventListener("abort", () => this.pause(), { once: true });
     this.#offer();
   }
 
@@ -75,6 +77,7 @@ export class UploadControl {
     if (this.#sending !== null) return;
     const stop = new AbortController();
     this.#sending = stop;
+    const release = askBeforeUnload();
     this.#problem.show(null);
     this.#offer();
     try {
@@ -89,6 +92,7 @@ export class UploadControl {
       if (!stop.signal.aborted) await this.#fail(error);
     } finally {
       this.#sending = null;
+      release();
       this.#offer();
     }
   }
@@ -107,7 +111,9 @@ export class UploadControl {
     const bytesPerS = new CountRate(RATE_OVER_MS);
     const show = (sentBytes: number, totalBytes: number) => {
       this.#bar.value = totalBytes === 0 ? 0 : sentBytes / totalBytes;
-      say(this.#status, texts.kept.uploading(100 * this.#bar.value, rate(bytesPerS.perS)));
+      const isAllSent = sentBytes > 0 && sentBytes === totalBytes;
+      const how = isAllSent ? texts.kept.looking : texts.kept.uploading(100 * this.#bar.value, rate(bytesPerS.perS));
+      say(this.#status, how);
     };
     show(0, job.file.size);
     const events = {

@@ -43,7 +43,9 @@ async function play(root: HTMLElement, page: Page, signal: AbortSignal): Promise
   h264Of(); // before an acquisition is made that nothing will be sent to
   const [player, viewer] = await Promise.all([openPlayer(RECORDING, signal), MODULES.view()]);
   signal.throwIfAborted(); // another place is on the screen by now
-  const { id } = await page.api.create({ name: texts.samplePage.name, pixel_size_nm: PIXEL_SIZE_NM });
+  const model = (await page.api.models()).find(({ is_for_live }) => is_for_live)?.spec.name;
+  const settings = { name: texts.samplePage.name, pixel_size_nm: PIXEL_SIZE_NM };
+  const { id } = await page.api.create({ ...settings, ...(model !== undefined && { model }) });
   page.session.created(id);
   signal.throwIfAborted();
   // A reload comes back to the image; the recording begins anew only when somebody asks for it.

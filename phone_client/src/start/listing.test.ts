@@ -20,6 +20,6 @@ test("a filter and words together", () => {
 
 test("of today the time is enough", () => {
   const made = acquisitionWith({ created_at: "2026-11-22T12:00:00Z", localizations: 9733 });
-  expect(detailOf(made, new Date("2026-11-22T12:30:00Z"))).toMatch(/^[^,]+ · 9\u2009733 localizations$/);
+  expect(detailOf(made, new Date("2026-11-22T12:30:00Z"))).toMatch(/^[^,]+ · 9\u202f733 localizations$/);
   expect(detailOf(made, new Date("2026-11-25T12:30:00Z"))).toContain("2026");
 });

@@ -3,6 +3,7 @@ import { openDialog } from "../app/dialog";
 import { element, field, say } from "../app/dom";
 import { notice } from "../app/notice";
 import type { Page } from "../app/page";
+import { PixelSizeInput } from "../app/pixel_size";
 import { texts } from "../app/texts";
 import type { Model, NewAcquisition } from "../generated/models";
 
@@ -14,7 +15,7 @@ export function askForAcquisition(page: Page): void {
     "form",
     { class: "new-acquisition" },
     field(texts.name, name),
-    field(texts.pixelSize, pixelSize, texts.pixelSizeAdvice),
+    field(texts.pixelSize, pixelSize.root, texts.pixelSizeAdvice),
     field(texts.model, model),
     problem.root,
     element("div", { class: "actions" }, submit),
@@ -23,11 +24,13 @@ export function askForAcquisition(page: Page): void {
   name.select();
   page.api.models().then((models) => model.replaceChildren(...models.map(modelOption)), problem.show);
   const create = async () => {
+    const pixelSizeNm = pixelSize.asked();
+    if (pixelSizeNm === null) return;
     submit.disabled = true;
     say(submit, texts.creating);
     problem.show(null);
     try {
-      const settings: NewAcquisition = { name: name.value.trim(), pixel_size_nm: pixelSize.valueAsNumber };
+      const settings: NewAcquisition = { name: name.value.trim(), pixel_size_nm: pixelSizeNm };
       if (model.value !== "") settings.model = model.value;
       const { id } = await page.api.create(settings);
       page.session.created(id);
@@ -47,17 +50,16 @@ export function askForAcquisition(page: Page): void {
 
 interface Inputs {
   name: HTMLInputElement;
-  pixelSize: HTMLInputElement;
+  pixelSize: PixelSizeInput;
   model: HTMLSelectElement;
 }
 
 /** With the limits that the server sets. */
 function inputs(): Inputs {
   const name = { id: "name", required: true, maxlength: "200", value: texts.nameDefault, autocomplete: "off" };
-  const number = { type: "number", inputmode: "decimal", step: "any", required: true };
   return {
     name: element("input", name),
-    pixelSize: element("input", { id: "pixel-size", ...number, min: "1", max: "10000", value: "100" }),
+    pixelSize: new PixelSizeInput("pixel-size"),
     model: element("select", { id: "model" }, element("option", { value: "" }, texts.modelDefault)),
   };
 }

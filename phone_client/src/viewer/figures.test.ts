@@ -67,5 +67,5 @@ test("drift and resolution are shown as soon as the server knows them", () => {
 });
 
 test("thousands are told apart", () => {
-  expect([7, 1234, 1_234_567].map(count)).toEqual(["7", "1\u2009234", "1\u2009234\u2009567"]);
+  expect([7, 1234, 1_234_567].map(count)).toEqual(["7", "1\u202f234", "1\u202f234\u202f567"]);
 });

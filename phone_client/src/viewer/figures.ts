@@ -102,11 +102,11 @@ export function isOver({ state }: Acquisition): boolean {
   return state === "finished" || state === "failed" || state === "cancelled";
 }
 
-/** With thin spaces between thousands. */
+/** With thin spaces between thousands, at which no line is broken. */
 export function count(value: number): string {
   return Math.round(value)
     .toString()
-    .replace(/\B(?=(\d{3})+$)/g, "\u2009");
+    .replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
 /** What stands where nothing is known: not yet while one of them grows, never after that. */

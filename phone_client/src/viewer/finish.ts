@@ -39,6 +39,7 @@ export function finishPanel(page: Page, id: string): FinishPanel {
     root,
     show: (acquisition) => {
       root.hidden = !(page.session.may("film", id) && canBeFinished(acquisition));
+      advice.hidden = (acquisition.fps ?? 0) > 0; // it has not vanished
     },
   };
 }

@@ -1,6 +1,6 @@
 /** One acquisition as every screen of the room sees it: its growing image, what can be done with it, and its figures. */
 import { button, element, say } from "../app/dom";
-import { messageOf, unreachable } from "../app/errors";
+import { type PageError, messageOf, unreachable } from "../app/errors";
 import { fileName, saveAs } from "../app/files";
 import { canFillScreen, toggleFullScreen } from "../app/full_screen";
 import { icon } from "../app/icons";
@@ -175,7 +175,7 @@ class ViewerPlace {
       case "disconnected":
         return this.#setLink("lost");
       case "refused":
-        this.#problem.show(event.error.reason === "not_allowed" ? viewer.left : event.error.message);
+        this.#problem.show(isRefusal(event.error) ? viewer.left : event.error.message);
         return this.#cutOff();
       case "closed":
         if (event.reason === "deleted") {
@@ -326,4 +326,8 @@ class ViewerPlace {
     const png = await pictureOf(this.#image.stage);
     if (png !== null) saveAs(png, fileName(this.#acquisition?.settings.name ?? this.id, "png"));
   }
+}
+
+function isRefusal({ reason }: PageError): boolean {
+  return reason === "not_joined" || reason === "not_allowed";
 }

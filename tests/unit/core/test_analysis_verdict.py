@@ -16,6 +16,7 @@ GOOD = Evidence(
     localizations=100_000,
     precision_nm=15.0,
     resolution_nm=50.0,
+    is_finer=False,
     drift_total_nm=10.0,
     drift_uncertainty_nm=3.0,
     crowded=0.05,
@@ -124,6 +125,7 @@ def test_a_good_image_is_limited_by_photons_or_by_molecules_and_by_nothing_else(
     assert words(GOOD) == ["photons"]
     assert words(replace(GOOD, resolution_nm=91.0)) == ["molecules"]
     assert words(replace(GOOD, resolution_nm=None)) == ["structure"]
+    assert words(replace(GOOD, resolution_nm=None, is_finer=True)) == ["detail"]
     assert words(replace(GOOD, resolution_nm=50.0, precision_nm=None)) == []
 
 

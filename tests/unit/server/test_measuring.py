@@ -99,6 +99,21 @@ def test_it_is_not_measured_again_before_its_pause_is_over(
     assert len(rounds) == 1
 
 
+def test_what_is_no_longer_known_is_told_no_longer(store: Store, acquisition_id: str) -> None:
+    store.set_fields(acquisition_id, drift_nm=12.5, resolution_nm=50.0)
+    commit_chunk(store, acquisition_id, blinking_localizations(np.zeros((3, 2)), 10, 1, precision_nm=20)[:3])
+
+    async def check(followers: Followers, measuring: Measuring) -> None:
+        async with followers.of(acquisition_id).watch():
+            await followers.of(acquisition_id).read()
+            await measuring.round()
+
+    assert store.get(acquisition_id).drift_nm == 12.5
+    measured(store, check)
+    acquisition = store.get(acquisition_id)
+    assert (acquisition.drift_nm, acquisition.resolution_nm) == (None, None)
+
+
 def test_few_localizations_leave_both_unknown(store: Store, acquisition_id: str) -> None:
     commit_chunk(store, acquisition_id, blinking_localizations(np.zeros((3, 2)), 10, 1, precision_nm=20)[:3])
 
