@@ -25,7 +25,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cellstorm import localizations, maps, zoo
 from cellstorm.acquisitions import AcquisitionSettings
 from cellstorm.analysis.recording import Examiner
-from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
 from cellstorm.errors import InvalidChunk, InvalidInput, InvalidSetting, InvalidVideo
@@ -196,7 +195,7 @@ def localize_recording(
     """
     width, height = source.frame_size
     roi = (settings.roi or RegionOfInterest.default(width, height)).check_inside(width, height)
-    camera = settings.camera or DEFAULT_CAMERA
+    camera = settings.camera or source.description.usual_camera
     tally = Tally(np.zeros((roi.height, roi.width), np.uint32), Examiner(settings.frames))
     began = time.monotonic()
 
@@ -258,7 +257,8 @@ def results_of(tally: Tally, source: Source, task: Task, generator: Generator, c
     """What the result folder of a recording that is localized is made from."""
     width, height = source.frame_size
     settings = task.settings
-    camera, roi = settings.camera or DEFAULT_CAMERA, settings.roi or RegionOfInterest.default(width, height)
+    camera = settings.camera or source.description.usual_camera
+    roi = settings.roi or RegionOfInterest.default(width, height)
     description = source.description.model_dump(mode="json", exclude_none=True)
     provenance = Provenance(
         acquisition_id=secrets.token_urlsafe(16),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import numpy as np
 import typer
@@ -20,6 +20,9 @@ from cellstorm_models.structures import STRUCTURES, Structure
 
 if TYPE_CHECKING:
     from cellstorm_models.compression import Compression
+
+_COMPRESSED: Final = "video.mp4"
+_UNCOMPRESSED: Final = "video.tif"
 
 
 def simulate(
@@ -90,10 +93,12 @@ def _write_video(out: Path, counts: NDArray[np.uint8], compression: Compression 
 
     from cellstorm_models.compression import write_mp4
 
+    for earlier in (_COMPRESSED, _UNCOMPRESSED):
+        (out / earlier).unlink(missing_ok=True)  # of another truth than the new one
     if compression is None:
-        tifffile.imwrite(out / "video.tif", counts, photometric="minisblack")
+        tifffile.imwrite(out / _UNCOMPRESSED, counts, photometric="minisblack")
     else:
-        write_mp4(out / "video.mp4", counts, compression)
+        write_mp4(out / _COMPRESSED, counts, compression)
 
 
 def _picture(path: Path) -> NDArray[np.float64]:

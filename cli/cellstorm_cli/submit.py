@@ -79,6 +79,9 @@ def submit(
         else:
             _tell(detail, fetched, out, as_json=json)
         _end(client, sending, detail)
+    for member in detail.acquisitions:
+        if member.notice is not None:
+            typer.echo(f"{member.name}: {member.notice}", err=True)
     _complain(detail)
 
 

@@ -24,7 +24,7 @@ from cellstorm.reconstruction import (
 )
 from cellstorm.rendering import DEFAULT_PERCENTILE, Colormap, annotated_png, difference_png
 from cellstorm.results import images, omezarr
-from cellstorm.results.folder import FOLDER_NAMES, REPORT, TABLE_HDF5
+from cellstorm.results.folder import FOLDER_NAMES, REPORT, TABLE_HDF5, origin_of
 from cellstorm.results.formats import SUFFIXES, TableFile, TableFormat, cropped, write_table
 from cellstorm.results.images import Depth
 from cellstorm.results.picasso import TableInfo
@@ -145,7 +145,7 @@ def convert(
     chosen |= {"neighbours": neighbours, "neighbourhood_nm": neighbourhood_nm, "region": region}
     whole = load(table, pixel_size)
     rows = selection(chosen, drift=drift, linked=linked).of(whole.localizations)
-    target = out or table.with_suffix(SUFFIXES[to])
+    target = out or _beside(table, to)
     if target.resolve() == table.resolve():
         raise InvalidSetting(f"{target.name} would replace the table itself; name another file with --out")
     if target.suffix != SUFFIXES[to]:
@@ -153,6 +153,23 @@ def convert(
     with writing_to(target):
         write_table(target, replace(whole, localizations=rows), to)
     typer.echo(f"{len(rows)} localizations in {target}")
+
+
+def _beside(table: Path, to: TableFormat) -> Path:
+    """Where a table goes that nobody has named a place for: nothing that is there already is replaced by it.
+
+    Raises
+    ------
+    InvalidSetting
+        If something is there.
+    """
+    suffix = SUFFIXES[to]
+    target = table.with_name(table.resolve().name + suffix) if table.is_dir() else table.with_suffix(suffix)
+    companions = [target, target.with_suffix(".yaml")] if to == "picasso" else [target]
+    there = next((each for each in companions if each.exists()), None)
+    if there is not None and there.resolve() != table.resolve():
+        raise InvalidSetting(f"{there} is there already; name another file with --out, or that one, to replace it")
+    return target
 
 
 def score(
@@ -217,7 +234,7 @@ def compare(
 
 
 def load(path: Path, pixel_size_nm: float | None) -> TableFile:
-    """The table in a file, or in a result folder, whose report tells the pixel size where the table does not.
+    """The table in a file, or in a result folder, whose report tells what the table does not.
 
     Raises
     ------
@@ -228,7 +245,15 @@ def load(path: Path, pixel_size_nm: float | None) -> TableFile:
     report = _report_of(path)
     if pixel_size_nm is None and report is not None:
         pixel_size_nm = report.pixel_size_nm
-    return TableFile.of_imported(file.name, read_table(file, pixel_size_nm))
+    table = TableFile.of_imported(file.name, read_table(file, pixel_size_nm))
+    return table if report is None or report.is_imported else _with_what_is_known(table, report)
+
+
+def _with_what_is_known(table: TableFile, report: Report) -> TableFile:
+    """Of a result folder's own table."""
+    frame_count = max(table.info.frame_count, report.frames_received + report.frames_lost)
+    info = replace(table.info, width_px=report.roi.width, height_px=report.roi.height, frame_count=frame_count)
+    return replace(table, info=info, camera=report.camera, origin=origin_of(report))
 
 
 def selection(chosen: Mapping[str, str | float | None], *, drift: bool, linked: bool) -> Selection:

@@ -45,6 +45,7 @@ class BatchMember(BaseModel):
     localizations: int
     eta_s: float | None
     error: str | None
+    notice: str | None = Field(default=None, description="What to know of the recording, as that its file was cut off.")
 
 
 class Batch(BaseModel):

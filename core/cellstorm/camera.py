@@ -55,3 +55,12 @@ figure 6 of its later version (PLoS ONE 2019) and by figure 5 of its earlier one
 tells its read noise: its gain and offset depend on how it is set, `cellstorm calibrate` measures them."""
 
 DEFAULT_CAMERA: Final = PRESETS["phone"]
+"""Of 8 bits, as all presets of phones are."""
+
+
+def usual_camera(bits: int) -> Camera:
+    """The default one, of video with so many bits: with each more, the same light is twice as many counts."""
+    more = 2.0 ** (bits - 8)
+    return DEFAULT_CAMERA.model_copy(
+        update={"gain": DEFAULT_CAMERA.gain / more, "offset": DEFAULT_CAMERA.offset * more}
+    )

@@ -19,6 +19,7 @@ import structlog
 from fastapi import APIRouter, Header, Request, status
 
 from cellstorm.acquisitions import Acquisition, State
+from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.errors import AcquisitionNotFound, InvalidInput, WrongState
 from cellstorm.roi import RegionOfInterest
 from cellstorm.settings import Settings
@@ -230,7 +231,8 @@ class Uploads:
         return self._store.get(acquisition_id).settings.frame_rate
 
     def _accept(self, acquisition_id: str, found: Probe, name: str | None = None) -> None:
-        wanted = self._store.get(acquisition_id).settings.roi or RegionOfInterest.default(found.width, found.height)
+        settings = self._store.get(acquisition_id).settings
+        wanted = settings.roi or RegionOfInterest.default(found.width, found.height)
         roi = wanted.check_inside(found.width, found.height)
         self._store.set_frame_size(acquisition_id, found.width, found.height, roi)
         source = found.description.model_dump(mode="json", exclude_none=True)
@@ -242,6 +244,9 @@ class Uploads:
         }
         if found.frame_count_estimate is not None:
             facts["frames_expected"] = found.frame_count_estimate
+        usual = found.description.usual_camera
+        if settings.camera is None and usual != DEFAULT_CAMERA:
+            facts["settings"] = settings.model_copy(update={"camera": usual}).model_dump_json()
         self._store.set_fields(acquisition_id, **facts)
 
     def _abandon(self, acquisition_id: str) -> None:

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import yaml
 import zarr
 from PIL import Image
 from zarr.storage import ZipStore
 
 from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.analysis.filtering import Filters
+from cellstorm.camera import Camera
 from cellstorm.results.folder import TABLE_CSV, Results, write_results
 from cellstorm.results.formats import SUFFIXES, TableFile, write_table
 from cellstorm.results.picasso import TableInfo
@@ -90,6 +92,40 @@ def test_a_table_is_converted_there_and_back(table: Path, tmp_path: Path) -> Non
     back, given = read_table(tmp_path / "theirs.smlm").localizations, read_table(table).localizations
     np.testing.assert_allclose(back["x_nm"], given["x_nm"], atol=0.01)
     np.testing.assert_array_equal(back["frame"], given["frame"])
+
+
+def test_a_converted_table_replaces_nothing_that_nobody_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "results"
+    write_results(folder, Results(star_localizations(80), np.ones((64, 64), np.uint32), 50, provenance()))
+    before = {path: path.read_bytes() for path in folder.iterdir()}
+    for to in ("picasso", "smlm"):
+        assert run("convert", folder / TABLE_CSV, "--to", to) == 2
+        assert "is there already; name another file with --out" in capsys.readouterr().err
+    assert {path: path.read_bytes() for path in folder.iterdir()} == before
+    assert run("convert", folder / TABLE_CSV, "--to", "smlm", "--out", folder / "localizations.smlm") == 0
+
+
+def test_a_result_folder_is_converted_beside_itself_under_its_whole_name(tmp_path: Path) -> None:
+    for name in ("day.1", "day.2"):
+        results = Results(star_localizations(80), np.ones((64, 64), np.uint32), 50, provenance())
+        write_results(tmp_path / name, results)
+        assert run("convert", tmp_path / name, "--to", "smlm") == 0
+    assert sorted(path.name for path in tmp_path.glob("*.smlm")) == ["day.1.smlm", "day.2.smlm"]
+
+
+def test_what_the_report_knows_is_not_lost_and_nothing_is_made_up(table: Path, tmp_path: Path) -> None:
+    given = provenance().model_copy(update={"camera": Camera(gain=0.5, offset=6, read_noise=1, calibrated=True)})
+    write_results(tmp_path / "results", Results(star_localizations(80), np.ones((64, 64), np.uint32), 50, given))
+    assert run("convert", tmp_path / "results" / TABLE_CSV, "--to", "picasso", "--out", tmp_path / "ours.hdf5") == 0
+    known, notes = yaml.safe_load_all((tmp_path / "ours.yaml").read_text())
+    assert (known["Baseline"], known["Sensitivity"], known["Width"], known["Frames"]) == (6, 0.5, 64, 50)
+    assert notes["Acquisition"] == given.acquisition_id
+    assert run("convert", table, "--to", "picasso", "--out", tmp_path / "theirs.hdf5") == 0
+    known, _ = yaml.safe_load_all((tmp_path / "theirs.yaml").read_text())
+    assert "Baseline" not in known
+    assert "Sensitivity" not in known
 
 
 def test_a_table_is_scored_against_the_truth(table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -39,20 +39,32 @@ CHUNK_FRAMES = 50  # from FILE_CHUNK_FRAMES on, at a key frame
 VIDEO_FRAMES = 4 * CHUNK_FRAMES
 
 
-def write_video(path: Path, sizes: list[tuple[int, int]], frames: int = VIDEO_FRAMES) -> Path:
+def write_video(
+    path: Path, sizes: list[tuple[int, int]], frames: int = VIDEO_FRAMES, pixel_format: str = "yuv420p"
+) -> Path:
     """H.264 in MPEG-TS or MP4, a key frame every 10; each of `sizes` (width, height) for `frames` frames."""
     with av.open(str(path), "w") as container:
         for place, (width, height) in enumerate(sizes):
             if place == 0:
                 stream = container.add_stream("libx264", rate=20)
-                stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+                stream.width, stream.height, stream.pix_fmt = width, height, pixel_format
                 stream.options = {"g": "10", "bf": "0", "preset": "ultrafast"}
             for luma in numbered_frames(frames, width, height):
                 chroma = np.full((height // 2, width), 128, np.uint8)
                 frame = av.VideoFrame.from_ndarray(np.concatenate([luma, chroma]), "yuv420p")
-                container.mux(stream.encode(frame))
+                container.mux(stream.encode(frame.reformat(format=pixel_format)))
         container.mux(stream.encode(None))
     return path
+
+
+def test_photons_of_a_video_of_ten_bits_are_told_by_a_camera_of_ten_bits(gateway: Gateway, tmp_path: Path) -> None:
+    video = write_video(tmp_path / "deep.mp4", [(96, 64)], frames=20, pixel_format="yuv420p10le")
+    usual, own = gateway.create(), gateway.create(camera="emccd")
+    for created in (usual, own):
+        gateway.http.put(f"{API}/{created['id']}/video", content=video.read_bytes()).raise_for_status()
+    told = [gateway.http.get(f"{API}/{created['id']}").json()["settings"]["camera"] for created in (usual, own)]
+    assert told[0]["gain"] == pytest.approx(0.69 / 4)
+    assert told[1]["gain"] == 1.0
 
 
 def test_a_video_is_taken_cut_and_queued(gateway: Gateway, tmp_path: Path) -> None:

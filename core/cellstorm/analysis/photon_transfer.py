@@ -86,6 +86,8 @@ def measure_camera(bright: Iterable[Counts], dark: Iterable[Counts]) -> PhotonTr
     in_the_dark = _Moments.of(dark, "dark")
     offset, floor = _darkness(in_the_dark)
     in_the_light = _Moments.of(bright, "bright", offset)
+    if in_the_light.mean.mean() <= in_the_dark.mean.mean():
+        raise InvalidInput("the dark recording is no darker than the bright one; were they given the wrong way round?")
     mean, variance = _points(in_the_light)
     if in_the_light.frozen > _MOST_FROZEN:
         raise InvalidInput(

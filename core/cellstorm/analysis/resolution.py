@@ -72,7 +72,8 @@ def ring_correlation(localizations: Localizations, *, pixel_nm: float | None = N
     """FRC of an (n,) table in any order.
 
     `pixel_nm` is half the median precision, from 1 to 10 nm, unless given; in both cases larger where more than 4096 pixels
-    would be needed along the longer side of what the localizations cover. The same seed gives the same halves.
+    would be needed along the longer side of what the localizations cover. Where these are too coarse to tell, it is told of
+    the densest part, in pixels of that size. The same seed gives the same halves.
     """
     rows = localizations[np.isfinite(localizations["x_nm"]) & np.isfinite(localizations["y_nm"])]
     if len(rows) < MIN_LOCALIZATIONS:
@@ -82,11 +83,27 @@ def ring_correlation(localizations: Localizations, *, pixel_nm: float | None = N
     extent_nm = position.max(axis=0)
     if pixel_nm is None:
         pixel_nm = typical_pixel_nm(rows)
-    pixel_nm = max(pixel_nm, float(extent_nm.max()) / (_MAX_SIDE - 1))
-    if extent_nm.max() < _MIN_SIDE * pixel_nm:
+    coarse_nm = max(pixel_nm, float(extent_nm.max()) / (_MAX_SIDE - 1))
+    if extent_nm.max() < _MIN_SIDE * coarse_nm:
         return _untold("all localizations lie in one place")
     second, block_frames = halves(rows["frame"], seed)
-    return correlate(position, second, (extent_nm[0] + 1e-3, extent_nm[1] + 1e-3), pixel_nm, block_frames)
+    found = correlate(position, second, (extent_nm[0] + 1e-3, extent_nm[1] + 1e-3), coarse_nm, block_frames)
+    if found.reason != FINER or coarse_nm == pixel_nm:
+        return found
+    side_nm = (_MAX_SIDE - 1) * pixel_nm
+    corner_nm = _densest(position, side_nm)
+    part = ((position >= corner_nm) & (position < corner_nm + side_nm)).all(axis=1)
+    return correlate(position[part] - corner_nm, second[part], (side_nm, side_nm), pixel_nm, block_frames)
+
+
+def _densest(position_nm: NDArray[np.float64], side_nm: float) -> NDArray[np.float64]:
+    """(2,) x and y of the square of that side with the most of (n, 2) positions from 0, by steps of half a side."""
+    column, row = (position_nm / (side_nm / 2)).astype(np.intp).T
+    counts = np.zeros((row.max() + 2, column.max() + 2), np.intp)
+    np.add.at(counts, (row, column), 1)
+    squares = counts[:-1, :-1] + counts[1:, :-1] + counts[:-1, 1:] + counts[1:, 1:]
+    top, left = np.unravel_index(np.argmax(squares), squares.shape)
+    return np.array([left, top], np.float64) * side_nm / 2
 
 
 def correlate(

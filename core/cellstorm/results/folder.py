@@ -197,7 +197,7 @@ def _write_files(folder: Path, results: Results, video: Path | None) -> None:
     smlm.write(folder / TABLE_SMLM, localizations, _table_info(results))
     snapshot = _reconstruct(localizations, results)
     levels = array_levels(snapshot.image, snapshot.output_pixel_nm)
-    origin = _origin(provenance)
+    origin = origin_of(provenance)
     images.write_reconstruction(folder / RECONSTRUCTION_TIFF, levels, origin)
     if results.map_sum is not None:
         pixel_nm = provenance.pixel_size_nm / provenance.generator.upsampling
@@ -231,11 +231,11 @@ def _write_hdf5(path: Path, localizations: Localizations, results: Results) -> N
         localizations,
         _table_info(results),
         provenance.camera,
-        _origin(provenance),
+        origin_of(provenance),
     )
 
 
-def _origin(provenance: Provenance) -> dict[str, str]:
+def origin_of(provenance: Provenance) -> dict[str, str]:
     """What every file that can hold notes says of where it comes from."""
     generator = provenance.generator
     return {

@@ -10,7 +10,7 @@ from typing import Final, Literal
 
 import numpy as np
 
-from cellstorm.camera import DEFAULT_CAMERA, Camera
+from cellstorm.camera import Camera
 from cellstorm.localizations import Localizations
 from cellstorm.results import parquet, picasso, smlm, thunderstorm
 from cellstorm.results.imported import ImportedTable, checked_pixel_size_nm
@@ -35,13 +35,15 @@ class TableFile:
     ----------
     localizations
         By frame.
+    camera
+        None where nobody knows with what it was filmed.
     origin
         Where it comes from, for formats that can hold notes.
     """
 
     localizations: Localizations
     info: TableInfo
-    camera: Camera = DEFAULT_CAMERA
+    camera: Camera | None = None
     origin: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod

@@ -59,7 +59,7 @@ class TableInfo:
 
 
 def write(
-    path: Path, localizations: Localizations, info: TableInfo, camera: Camera, provenance: Mapping[str, str]
+    path: Path, localizations: Localizations, info: TableInfo, camera: Camera | None, provenance: Mapping[str, str]
 ) -> None:
     """Write `path`, an .hdf5, and the .yaml beside it, which Picasso will not do without.
 
@@ -79,8 +79,7 @@ def write(
         "Height": info.height_px,
         "Frames": info.frame_count,
         "Pixelsize": int(pixel_size_nm) if pixel_size_nm == int(pixel_size_nm) else pixel_size_nm,
-        "Baseline": camera.offset,
-        "Sensitivity": camera.gain,
+        **({} if camera is None else {"Baseline": camera.offset, "Sensitivity": camera.gain}),
         "Gain": 1,
         "Qe": 1,  # photons are detected ones
     }

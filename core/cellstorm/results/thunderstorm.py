@@ -112,6 +112,8 @@ def header_of(line: str) -> dict[str, tuple[int, str]]:
 def read(path: Path, pixel_size_nm: float | None = None) -> ImportedTable:
     """The table in `path`; intensities that are not in photons are left out.
 
+    Picasso writes this format, too, with bare names in the header, frames from 0, and positions from the first pixel's centre.
+
     Raises
     ------
     InvalidInput
@@ -119,15 +121,18 @@ def read(path: Path, pixel_size_nm: float | None = None) -> ImportedTable:
     """
     half_nm = half_pixel_nm(path.name, PROGRAM, pixel_size_nm)
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        header = header_of(file.readline(_MAX_HEADER))
+        names = file.readline(_MAX_HEADER)
+        header = header_of(names)
         if not header:
             raise InvalidInput(f"{path.name} has no ThunderSTORM header with frame, x [nm] and y [nm]; export it anew")
         rows = read_numbers(file, path.name, range(1 + max(place for place, _ in header.values())), ",")
     columns = _in_our_units(path.name, header, rows, pixel_size_nm)
+    is_picassos = '"' not in names and len(rows) > 0 and columns["frame"].min() == 0
+    if not is_picassos:
+        for axis in ("x_nm", "y_nm"):
+            columns[axis] = columns[axis] - half_nm
     columns["frame"] = from_zero(columns["frame"])
-    for axis in ("x_nm", "y_nm"):
-        columns[axis] = columns[axis] - half_nm
-    return ImportedTable(assemble(path.name, columns), pixel_size_nm, PROGRAM)
+    return ImportedTable(assemble(path.name, columns), pixel_size_nm, "Picasso" if is_picassos else PROGRAM)
 
 
 def _in_our_units(

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Final, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from cellstorm.camera import DEFAULT_CAMERA, Camera, usual_camera
 from cellstorm.chunks import Chunk, Counts
 
+_DEEP_VIDEO: Final = re.compile(r"(10|12)(?:le|be)$")
 ASSUMED_FPS: Final = 30.0
 """Of recordings that hold no times and whose rate nobody has told: frames need some time, rates are not computed from it."""
 
@@ -36,6 +39,12 @@ class SourceDescription(BaseModel):
     bitrate_kbps: float | None = Field(default=None, description="Of the video alone where known, else of the file.")
     encoder: str | None = Field(default=None, description="The program that wrote it.")
     encoder_settings: str | None = Field(default=None, description="As x264 leaves them in the stream.")
+
+    @property
+    def usual_camera(self) -> Camera:
+        """Where nobody names one: a phone's, of as many bits as its video has. Counts of 16 bits are a camera's own."""
+        deep = _DEEP_VIDEO.search(self.pixel_format)
+        return usual_camera(int(deep[1])) if deep else DEFAULT_CAMERA
 
     @property
     def notice(self) -> str | None:

@@ -184,6 +184,7 @@ def _member(acquisition: Acquisition) -> BatchMember:
         localizations=acquisition.localizations,
         eta_s=acquisition.eta_s,
         error=acquisition.error,
+        notice=acquisition.notice,
     )
 
 

@@ -1,4 +1,4 @@
-// Made by "npm run types" from models.schema.json (SHA-256 da27a139a202e00e5bc54623c507efd529fdb159d79b240d28256eaa0915c068); not to be edited.
+// Made by "npm run types" from models.schema.json (SHA-256 4b9f9d471274c874eb66de404bf63b70b7f2d24d45a493dc549421c700c0292b); not to be edited.
 
 /**
  * Where an acquisition stands.
@@ -430,6 +430,10 @@ export interface BatchMember {
   localizations: number;
   eta_s: number | null;
   error: string | null;
+  /**
+   * What to know of the recording, as that its file was cut off.
+   */
+  notice: string | null;
 }
 /**
  * What this browser may do.

@@ -43,6 +43,12 @@ def test_a_recording_in_place_of_an_earlier_one_is_told(tmp_path: Path, capsys: 
     assert capsys.readouterr().out.endswith(f" in {tmp_path}, in place of an earlier one\n")
 
 
+def test_the_video_of_another_truth_does_not_stay(tmp_path: Path) -> None:
+    simulate(tmp_path, frames=2, uncompressed=True)
+    simulate(tmp_path, frames=2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "truth.csv", "video.mp4"]
+
+
 def test_the_same_seed_writes_the_same_files(tmp_path: Path) -> None:
     for name in ("first", "second"):
         simulate(tmp_path / name, frames=4, size="32,32", seed=5)

@@ -54,6 +54,12 @@ def test_a_lamp_that_flickers_is_not_noise(offset: float, flicker: float) -> Non
     assert found.camera.gain == pytest.approx(camera.gain, rel=0.05)
 
 
+def test_recordings_that_were_swapped_are_told() -> None:
+    for bright, dark in ((_DARKNESS, _scene(70.0)), (_scene(70.0), _scene(70.0))):
+        with pytest.raises(InvalidInput, match="the wrong way round"):
+            measure_camera(_record(_P9, bright), _record(_P9, dark))
+
+
 def test_where_a_tone_curve_bends_the_line_ends() -> None:
     straight = measure_camera(_record(_P9, _scene()), _record(_P9, _DARKNESS, seed=1))
     assert straight.linear_until == pytest.approx(straight.mean[-1])

@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 
 from cellstorm.analysis.resolution import ring_correlation
-from cellstorm.localizations import LOCALIZATION, Localizations, empty
+from cellstorm.localizations import LOCALIZATION, Localizations, concatenate, empty
 from tests.fakes import blinking_localizations, filaments_and_rings_nm
 
 
@@ -106,6 +106,17 @@ def test_detail_finer_than_the_pixels_has_no_resolution_that_could_be_told() -> 
     found = ring_correlation(seen_often(30, 5), pixel_nm=25)
     assert found.resolution_nm is None
     assert "finest detail" in str(found.reason)
+
+
+def test_of_a_field_too_wide_for_fine_pixels_the_densest_part_is_told() -> None:
+    fine, wide = seen_often(30, 5), seen_often(30, 5)
+    for axis in ("x_nm", "y_nm"):
+        fine[axis] += 60_000 - fine[axis].min()
+    corners = wide[:100].copy()
+    corners["x_nm"], corners["y_nm"] = np.linspace(0, 200_000, 100), np.linspace(0, 200_000, 100)
+    found, alone = ring_correlation(concatenate([fine, corners])), ring_correlation(wide)
+    assert alone.resolution_nm is not None
+    assert found.resolution_nm == pytest.approx(alone.resolution_nm, rel=0.1)
 
 
 @pytest.mark.parametrize("table", [empty(), seen_often(5, 20)[:999]], ids=["none", "few"])

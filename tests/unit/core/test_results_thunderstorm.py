@@ -69,6 +69,17 @@ def test_frame_numbers_do_not_wrap(tmp_path: Path, frame: int) -> None:
     assert written(tmp_path / "table.csv")[1][1] == str(frame + 1)
 
 
+def test_what_picasso_writes_in_this_format_counts_from_the_first_pixels_centre(tmp_path: Path) -> None:
+    table = tmp_path / "picassos.csv"
+    table.write_text("id,frame,x [nm],y [nm],intensity [photon]\n0,0,1000,2000,500\n1,3,1500,2500,600\n")
+    read = thunderstorm.read(table, 100.0)
+    assert read.program == "Picasso"
+    assert read.localizations["x_nm"].tolist() == [1000, 1500]
+    assert read.localizations["frame"].tolist() == [0, 3]
+    table.write_text(table.read_text().replace("0,0,", "0,1,"))
+    assert thunderstorm.read(table, 100.0).localizations["x_nm"].tolist() == [950, 1450]
+
+
 def test_what_is_not_known_is_spelled_as_java_reads_it(tmp_path: Path) -> None:
     localizations = np.array([(0, 0, 250.25, np.inf, np.nan, 12.5, np.nan, 0.9)], LOCALIZATION)
     thunderstorm.write(tmp_path / "table.csv", localizations, 160)

@@ -12,6 +12,7 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
+from cellstorm.camera import DEFAULT_CAMERA
 from cellstorm.chunks import FILE_CHUNK_FRAMES, MAX_CHUNK_FRAMES, Chunk
 from cellstorm.cutting import ChunkCutter
 from cellstorm.decoding import decode
@@ -37,6 +38,24 @@ def write_video(
             container.mux(stream.encode(picture.reformat(format=pixel_format)))
         container.mux(stream.encode(None))
     return path
+
+
+@pytest.mark.parametrize(
+    ("pixel_format", "counts_per_photon"), [("yuv420p", 1), ("yuv420p10le", 4), ("yuv422p10le", 4)]
+)
+def test_the_usual_camera_has_as_many_bits_as_the_video(
+    tmp_path: Path, pixel_format: str, counts_per_photon: float
+) -> None:
+    video = write_video(tmp_path / "video.mp4", numbered_frames(3), "libx264", pixel_format)
+    camera = open_source(video).description.usual_camera
+    assert camera.gain * counts_per_photon == pytest.approx(DEFAULT_CAMERA.gain)
+    assert camera.offset / counts_per_photon == pytest.approx(DEFAULT_CAMERA.offset)
+    assert not camera.calibrated
+
+
+def test_counts_of_16_bits_are_a_cameras_own(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "stack.tif", np.zeros((5, 64, 64), np.uint16))
+    assert open_source(tmp_path / "stack.tif").description.usual_camera == DEFAULT_CAMERA
 
 
 def mux_units(path: Path, units: Sequence[AccessUnit], **options: str) -> Path:
