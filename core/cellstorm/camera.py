@@ -11,7 +11,9 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from cellstorm.errors import InvalidSetting
+from cellstorm.errors import InvalidSetting, in_words
+
+_FORM: Final = "gain=0.69,offset=4.1,read_noise=2.5"
 
 
 class Camera(BaseModel):
@@ -36,11 +38,16 @@ class Camera(BaseModel):
         if text in PRESETS:
             return cls.model_validate(PRESETS[text].model_dump())
         try:
-            values = dict(part.split("=", 1) for part in text.split(","))
+            values = dict(part.strip().split("=", 1) for part in text.split(","))
             return cls.model_validate({**values, "calibrated": True})
-        except (ValueError, ValidationError) as error:
+        except ValidationError as error:
+            first = error.errors()[0]
             raise InvalidSetting(
-                f"camera {text!r} is neither one of {', '.join(PRESETS)} nor of the form gain=0.69,offset=4.1,read_noise=2.5"
+                f"camera {text!r}: {first['loc'][0]} {in_words(first['msg'])}; its form is {_FORM}"
+            ) from error
+        except ValueError as error:
+            raise InvalidSetting(
+                f"camera {text!r} is neither one of {', '.join(PRESETS)} nor of the form {_FORM}"
             ) from error
 
 

@@ -45,7 +45,7 @@ def read_settings(run: Path) -> dict[str, Any]:
     try:
         values: dict[str, Any] = json.loads((run / _CONFIG).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise InvalidSetting(f"{run} holds no training run; leave --resume out to begin one") from error
+        raise InvalidSetting(f"{run} holds no training run; cellstorm train --out begins one") from error
     return values
 
 

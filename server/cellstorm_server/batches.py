@@ -11,6 +11,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Depends, Query, Request, Response, status
 from fastapi.responses import StreamingResponse
 
+from cellstorm import zoo
 from cellstorm.acquisitions import PERMITTED, Acquisition, AcquisitionSettings, Action, CreatedAcquisition, State
 from cellstorm.batches import Batch, BatchDetail, CreatedBatch, NewBatch
 from cellstorm.errors import AcquisitionNotFound, BatchNotFound, NotAllowed, ResultNotReady, WrongState
@@ -73,6 +74,8 @@ async def open_batch(
 
 def _create(services: Services, caller: Caller, new: NewBatch, token: str, ticket: Ticket) -> None:
     if not ticket.is_made:
+        if new.settings.model != AcquisitionSettings().model:
+            zoo.entry(new.settings.model, services.settings.zoo)  # raises before there is anything
         services.library.check_room()
         services.batches.create(ticket.id, new, session=caller.session or "")
     services.batches.add_token(ticket.id, digest(token))

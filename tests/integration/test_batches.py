@@ -49,6 +49,12 @@ def wait_until_over(gateway: Gateway, batch: dict[str, Any]) -> dict[str, Any]:
     return read(gateway, batch)
 
 
+def test_a_batch_for_a_model_that_is_not_there_leaves_nothing(gateway: Gateway) -> None:
+    answer = gateway.http.post(BATCHES, json={"name": "plate", "files": ["a.mp4"], "settings": {"model": "nosuch"}})
+    assert (answer.status_code, "no model 'nosuch'" in answer.json()["detail"]) == (422, True)
+    assert gateway.http.get(BATCHES).json() == []
+
+
 def test_one_broken_file_fails_alone_with_its_reason(gateway: Gateway, video: bytes) -> None:
     batch = open_batch(gateway, "a.mp4", "broken.mp4", "c.mp4", settings={"pixel_size_nm": 80})
     with working(gateway):
