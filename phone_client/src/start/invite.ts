@@ -23,6 +23,7 @@ export function invitation(page: Page, signal: AbortSignal): HTMLElement {
   const picture = element("div", { class: "invite-picture", "aria-busy": true });
   const code = element("strong", { class: "invite-code" });
   const address = element("a", { class: "invite-address small" });
+  const warning = element("a", {}, texts.inviteWarning);
   const problem = notice();
   const forClass = element("input", { type: "checkbox", role: "switch" });
   const label = element("label", { class: "switch" }, forClass, element("span", {}, texts.inviteClass));
@@ -36,6 +37,7 @@ export function invitation(page: Page, signal: AbortSignal): HTMLElement {
     address,
     problem.root,
     element("p", { class: "muted" }, texts.inviteAdvice),
+    element("p", { class: "muted small" }, warning),
     label,
   );
 
@@ -45,6 +47,7 @@ export function invitation(page: Page, signal: AbortSignal): HTMLElement {
     say(code, made.code);
     say(address, made.join_url.replace(/^https?:\/\//, ""));
     address.href = made.join_url;
+    warning.href = new URL("/ca", made.join_url).href;
   };
   let changed = new AbortController();
   const begin = () => {
