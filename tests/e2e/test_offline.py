@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, FilePayload, Page, expect
 
 from cellstorm_cli.service import LocalService
@@ -104,6 +106,42 @@ def test_an_upload_that_arrived_unheard_is_done_also_when_the_server_has_forgott
     page.goto(f"{page_service.url}/#/recordings")
     page.get_by_role("button", name="Go on uploading").tap()
     expect(page.get_by_role("link", name="Open the result")).to_be_visible(timeout=10_000)
+
+
+def test_a_file_goes_on_being_sent_while_another_place_is_on_the_screen(
+    phone: BrowserContext, page_service: LocalService
+) -> None:
+    page = phone.new_page()
+    complaints = Complaints(page)
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/recordings")
+    slow = {"offline": False, "latency": 0, "downloadThroughput": -1, "uploadThroughput": 400_000}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    sample = (Path(__file__).parents[2] / "phone_client" / "public" / "sample.mp4").read_bytes()
+    page.locator("#upload-files").set_input_files(FilePayload(name="long.mp4", mimeType="video/mp4", buffer=sample))
+    page.get_by_role("button", name="Pause").wait_for()
+    page.goto(f"{page_service.url}/#/guide")
+    page.get_by_role("heading", level=1).first.wait_for()
+    page.goto(f"{page_service.url}/#/recordings")
+    page.get_by_role("link", name="Open the result").wait_for()
+    assert complaints.texts == []
+
+
+@pytest.mark.parametrize("typed", ["", "0.16", "108,5.2", "many"])
+def test_a_file_is_not_sent_with_a_pixel_size_that_is_none(
+    phone: BrowserContext, page_service: LocalService, typed: str
+) -> None:
+    before = acquisition_ids(page_service)
+    page = phone.new_page()
+    join(page, page_service, "film")
+    page.goto(f"{page_service.url}/#/recordings")
+    page.locator("#upload-pixel-size").fill(typed)
+    page.locator("#upload-files").set_input_files(FilePayload(name="a.mp4", mimeType="video/mp4", buffer=b"video"))
+    assert page.locator("#upload-pixel-size").evaluate(
+        "input => !input.validity.valid && input === document.activeElement"
+    )
+    expect(page.locator(".uploads > li")).to_have_count(0)
+    assert acquisition_ids(page_service) == before
 
 
 def test_a_file_that_is_no_video_leaves_nothing_behind_and_can_be_taken_off_the_list(

@@ -19,6 +19,9 @@ import { toast } from "./toast";
 /** Places that need no server do not wait longer for one that does not answer. */
 const ANSWER_MS = 1500;
 
+/** What is on the screen there stays: the camera, or the image. */
+const SAYS_IT_ITSELF: ReadonlySet<Place["page"]> = new Set(["film", "view"]);
+
 const root = rootElement();
 const session = new Session(localStorage);
 const page: Page = { api: new Api(location.origin, undefined, askToJoinAgain), session, go };
@@ -47,11 +50,13 @@ function go(place: Place, how: "push" | "replace" = "push"): void {
   void open();
 }
 
-/** Its code has expired, or was taken back. Who films stays at the camera, which keeps what there is to see and to say. */
+/** Its code has expired, or was taken back. */
 function askToJoinAgain(): void {
   if (session.grants.length === 0) return; // that is known already
   session.ended();
-  if (placeOf(location.hash)?.page !== "film") void open();
+  if (SAYS_IT_ITSELF.has(placeOf(location.hash)?.page ?? "start")) return;
+  toast(texts.problems.rightEnded);
+  void open();
 }
 
 /** Shows the place of the address bar, until another one is opened. */
