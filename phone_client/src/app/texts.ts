@@ -92,7 +92,7 @@ const english = {
 
   inviteHeading: "Scan to join",
   inviteAdvice: "With the phone's camera: it opens the page that films.",
-  inviteWarning: "If the phone warns of the connection, see here what that means",
+  inviteWarning: "What a warning of the phone means",
   inviteClass: "For a class: one code for 30 phones",
   inviteCode: "Code",
   inviteMaking: "Making a code…",

@@ -47,7 +47,9 @@ export function invitation(page: Page, signal: AbortSignal): HTMLElement {
     say(code, made.code);
     say(address, made.join_url.replace(/^https?:\/\//, ""));
     address.href = made.join_url;
-    warning.href = new URL("/ca", made.join_url).href;
+    const explanation = new URL("/ca", made.join_url);
+    warning.href = explanation.href;
+    warning.hidden = explanation.protocol !== "https:";
   };
   let changed = new AbortController();
   const begin = () => {
