@@ -29,6 +29,10 @@ EMITTER_CHANNELS: Final = (
 """Channels of an `emitters` output, in their order: (batch, 8, height, width) float32."""
 
 
+_MAX_BATCH_FRAMES: Final = 8
+_MAX_BATCH_PIXELS: Final = 2**20
+"""Of one batch's predicted frames: a batch of large frames must not outlast a worker's lease."""
+
 OutputKind = Literal["emitters", "map", "frames", "counts"]
 """What a generator predicts for each window's middle frame; `cellstorm.readout` makes localizations of any of them.
 
@@ -109,6 +113,11 @@ class GeneratorSpec(BaseModel):
     def output_shape(self, batch: int, height: int, width: int) -> tuple[int, int, int, int]:
         """Of what is predicted from windows of so many camera pixels."""
         return batch, _CHANNELS[self.output], height * self.upsampling, width * self.upsampling
+
+
+def batch_frames(height: int, width: int) -> int:
+    """How many frames of that size are predicted at once."""
+    return min(_MAX_BATCH_FRAMES, max(1, _MAX_BATCH_PIXELS // (height * width)))
 
 
 def padded(counts: Counts, multiple: int) -> Counts:

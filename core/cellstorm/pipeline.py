@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,14 +20,10 @@ from cellstorm.acquisitions import AcquisitionSettings, FrameRange
 from cellstorm.camera import Camera
 from cellstorm.chunks import Chunk, ChunkHeader, Counts
 from cellstorm.decoding import decode
-from cellstorm.generator import Generator, padded, windows_of
+from cellstorm.generator import Generator, batch_frames, padded, windows_of
 from cellstorm.localizations import Localizations
 from cellstorm.readout import choose, read_out
 from cellstorm.roi import RegionOfInterest
-
-_MAX_BATCH_FRAMES: Final = 8
-_MAX_BATCH_PIXELS: Final = 2**20
-"""Of one batch's predicted frames: a batch of large frames must not outlast a worker's lease."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,7 +140,7 @@ def _predictions(
     """Batches of the selected frames: their positions, and (batch, channels, height, width) without the padding."""
     _, height, width = counts.shape
     spec = generator.spec
-    size = min(_MAX_BATCH_FRAMES, max(1, _MAX_BATCH_PIXELS // (height * width)))
+    size = batch_frames(height, width)
     full = padded(counts, spec.size_multiple)
     for start in range(0, len(selected), size):
         places = selected[start : start + size]

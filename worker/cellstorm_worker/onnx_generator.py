@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cellstorm import zoo
 from cellstorm.errors import ModelUnavailable, RuntimeUnavailable
-from cellstorm.generator import Generator, GeneratorSpec, MiddleFrame
+from cellstorm.generator import Generator, GeneratorSpec, MiddleFrame, batch_frames
 
 Provider = Literal["cpu", "cuda"]
 
@@ -20,8 +20,6 @@ _CUDA: Final = "CUDAExecutionProvider"
 _EXTERNAL_DATA: Final = b"\x0a\x08location"
 """As an ONNX file spells the key of an external tensor's file name (TensorProto.external_data, onnx.proto)."""
 _KEPT: Final = 3
-_CUDA_BATCH_FRAMES: Final = 8
-_CUDA_BATCH_PIXELS: Final = 2**20
 
 
 class OnnxGenerator:
@@ -68,7 +66,7 @@ class OnnxGenerator:
 
         On a processor one at a time is quickest (measured: 10 ms a frame at 128x128, 12 ms in fours, 15 ms in eights).
         """
-        return 1 if self._provider == "cpu" else min(_CUDA_BATCH_FRAMES, max(1, _CUDA_BATCH_PIXELS // (height * width)))
+        return 1 if self._provider == "cpu" else batch_frames(height, width)
 
     def _run(self, windows: NDArray[np.float32], size: int) -> NDArray[np.float32]:
         filled = np.pad(windows, ((0, size - len(windows)), (0, 0), (0, 0), (0, 0)), mode="edge")

@@ -215,7 +215,7 @@ def _counts(evidence: Evidence) -> Iterator[Finding]:
         yield Finding(
             about="black",
             weight="warning",
-            says=f"{100 * recording.black:.0f} % of the pixels are black (0 counts): the phone cuts off the dark part of the "
+            says=f"{100 * recording.black:.0f} % of the pixels are black: the phone cuts off the dark part of the "
             "picture, and dim molecules with it.",
             advice="Raise exposure or ISO until the background is above black.",
         )

@@ -69,7 +69,7 @@ def page(report: Report, localizations: Localizations, frame_count: int, widefie
             sections.verdict(analysis.verdict),
             sections.resolution(analysis),
             sections.drift(analysis),
-            sections.distributions(localizations, analysis),
+            sections.distributions(localizations),
             sections.over_time(analysis, frame_count),
             sections.blinking(analysis),
             sections.compression(report, localizations),

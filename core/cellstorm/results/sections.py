@@ -71,8 +71,8 @@ def verdict(findings: Sequence[Finding]) -> str:
     return f"<section><h2>What limits this image, and what to change</h2>{content}</section>"
 
 
-def distributions(table: Localizations, analysis: Analysis) -> str:
-    """How photons, precision, background, width and on-times are spread."""
+def distributions(table: Localizations) -> str:
+    """How photons, precision, background and width are spread."""
     shown = [
         chart_of("Photons per localization", charts.histogram(table["photons"], "photons", "")),
         chart_of("Localization precision", charts.histogram(table["precision_nm"], "precision", "nm")),
