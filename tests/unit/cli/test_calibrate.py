@@ -38,8 +38,11 @@ def test_what_it_prints_is_what_the_camera_option_takes(tmp_path: Path, capsys: 
     assert (tmp_path / "camera" / "photon_transfer.svg").read_text().startswith("<svg xmlns=")
 
 
-def test_a_recording_that_cannot_tell_ends_with_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    dark = _write(tmp_path / "dark.tif", 0.0, 1)
-    assert main(["calibrate", str(dark), "--dark", str(dark)]) == BAD_INPUT
+@pytest.mark.parametrize(("brightest", "said"), [(3.0, "too dark or too even"), (0.0, "no darker than the bright one")])
+def test_a_recording_that_cannot_tell_ends_with_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], brightest: float, said: str
+) -> None:
+    bright, dark = _write(tmp_path / "bright.tif", brightest, 1), _write(tmp_path / "dark.tif", 0.0, 1)
+    assert main(["calibrate", str(bright), "--dark", str(dark)]) == BAD_INPUT
     (line,) = capsys.readouterr().err.strip().splitlines()
-    assert "too dark or too even" in line
+    assert said in line
