@@ -148,9 +148,10 @@ def local_service(settings: Settings, *, workers: int = 1, log_file: Path | None
             *(ProcessSpec(f"worker-{n}", (*command, "worker"), environment, log_file) for n in range(1, workers + 1)),
         )
         url = f"http://{_EVERYWHERE.get(settings.host, settings.host)}:{settings.port}"
-        supervisor.wait_until(lambda: _has_come_up(url, workers), "the service", _START_S)
+        problems: dict[str, str] = {}
+        supervisor.wait_until(lambda: _has_come_up(url, workers, problems), "the service", _START_S)
         https_url, authority = local_https_url(settings), authority_fingerprint(settings)
-        yield LocalService(url, https_url, authority, token, redis_url, supervisor, _problems(url).get(_MENDED_INSIDE))
+        yield LocalService(url, https_url, authority, token, redis_url, supervisor, problems.get(_MENDED_INSIDE))
 
 
 @contextmanager
@@ -210,19 +211,12 @@ def _environment(settings: Settings, *, redis_url: str, workers: int) -> dict[st
     }
 
 
-def _has_come_up(url: str, workers: int) -> bool:
+def _has_come_up(url: str, workers: int, problems: dict[str, str]) -> bool:
+    """What stands in the way is noted in `problems`."""
     try:
-        told = _readiness(url)
+        told: dict[str, Any] = httpx.get(f"{url}/readyz", trust_env=False, timeout=5.0).json()
     except httpx.TransportError:
         return False
-    return not told["problems"].keys() - {_MENDED_INSIDE} and (told["workers"] or 0) >= workers
-
-
-def _problems(url: str) -> dict[str, str]:
-    problems: dict[str, str] = _readiness(url)["problems"]
-    return problems
-
-
-def _readiness(url: str) -> dict[str, Any]:
-    told: dict[str, Any] = httpx.get(f"{url}/readyz", trust_env=False, timeout=5.0).json()
-    return told
+    problems.clear()
+    problems.update(told["problems"])
+    return not problems.keys() - {_MENDED_INSIDE} and (told["workers"] or 0) >= workers

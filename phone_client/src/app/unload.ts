@@ -1,8 +1,6 @@
-/** While something would be lost with the tab, closing or reloading it is asked first. */
+/** While something would be lost with the tab, closing or reloading it is asked first, in the browser's own words. */
 
-/** Until it is called: the browser asks, in its own words. */
-export function askBeforeUnload(): () => void {
-  const ask = (event: BeforeUnloadEvent) => event.preventDefault();
-  globalThis.addEventListener("beforeunload", ask);
-  return () => globalThis.removeEventListener("beforeunload", ask);
+/** Until it is aborted. */
+export function askBeforeUnload(signal: AbortSignal): void {
+  globalThis.addEventListener("beforeunload", (event) => event.preventDefault(), { signal });
 }

@@ -54,7 +54,6 @@ class FilmPlace {
   #acquisition: Acquisition | null = null;
   /** Of the acquisition that the first press makes. */
   #wanted: NewAcquisition | null = null;
-  #release: (() => void) | null = null;
   #awake: AbortController | null = null;
   #exposureWarning: string | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -253,12 +252,10 @@ class FilmPlace {
     if (isOver) {
       this.#awake?.abort();
       this.#awake = null;
-      this.#release?.();
-      this.#release = null;
     } else if (this.#awake === null) {
       this.#awake = new AbortController();
       keepScreenOn(AbortSignal.any([this.#awake.signal, this.signal]));
-      this.#release = askBeforeUnload();
+      askBeforeUnload(this.#awake.signal);
     }
     if (capture.state !== "filming") return;
     this.#leaving.hold();

@@ -34,7 +34,8 @@ export class RecordControl {
   readonly #problem = notice();
   #state: State = { state: "idle" };
   #isReady = false;
-  #release: (() => void) | null = null;
+  /** Of a recording, until its last piece is written. */
+  #busy: AbortController | null = null;
 
   constructor(
     private readonly parts: RecordParts,
@@ -124,10 +125,12 @@ export class RecordControl {
 
   #become(state: State): void {
     this.#state = state;
-    if (this.isRecording) this.#release ??= askBeforeUnload();
-    else {
-      this.#release?.();
-      this.#release = null;
+    if (!this.isRecording) {
+      this.#busy?.abort();
+      this.#busy = null;
+    } else if (this.#busy === null) {
+      this.#busy = new AbortController();
+      askBeforeUnload(this.#busy.signal);
     }
     this.#show();
     this.parts.onChange(this.isRecording);

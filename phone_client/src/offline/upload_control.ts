@@ -77,7 +77,8 @@ export class UploadControl {
     if (this.#sending !== null) return;
     const stop = new AbortController();
     this.#sending = stop;
-    const release = askBeforeUnload();
+    const over = new AbortController();
+    askBeforeUnload(over.signal);
     this.#problem.show(null);
     this.#offer();
     try {
@@ -92,7 +93,7 @@ export class UploadControl {
       if (!stop.signal.aborted) await this.#fail(error);
     } finally {
       this.#sending = null;
-      release();
+      over.abort();
       this.#offer();
     }
   }
